@@ -1,0 +1,106 @@
+"""Nothing sensitive leaves the batch in clear.
+
+Keyed tokens stand for the values of patient keys (same value, same token, so "who looked at this patient" still works),
+statement texts become shapes, and text nobody understood is masked lexically. The key lies in a file of its own
+(mode 0600), apart from the data that a thief of a backup would have.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+import polars as pl
+
+from monitor.errors import StartError
+from parsers.sql.masking import mask
+
+TOKEN_BYTES = 12  # 96 bits: no collision within a hospital's lifetime, short enough to read aloud in part
+KEY_BYTES = 32
+MAX_KEYS_PER_EVENT = 1000  # of an IN list; the count stays exact in patient_key_count
+
+
+def load_key(path: Path) -> bytes:
+    """The site's secret, made on first use. Raises StartError when the file is damaged or open to others."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return _make_key(path)
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_mode & 0o077:
+            raise StartError(f"{path}: readable by others; set its mode to 0600")
+        key = file.read(KEY_BYTES + 1)
+    if len(key) != KEY_BYTES:
+        raise StartError(f"{path}: not a key of {KEY_BYTES} bytes; restore it from the backup of this site")
+    return key
+
+
+def _make_key(path: Path) -> bytes:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = secrets.token_bytes(KEY_BYTES)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.rename(path)
+    return key
+
+
+class Protection:
+    """Tokens and masks under one key. Pure apart from the key it holds."""
+
+    def __init__(self, key: bytes) -> None:
+        self._token_key = hmac.digest(key, b"token:patient_key", "sha256")
+        self.shape_key = hmac.digest(key, b"shape", "sha256")
+        # Added to every numeric patient key: spans and steps of enumerations survive, the numbers do not.
+        self._shift = int.from_bytes(hmac.digest(key, b"shift", "sha256")[:5], "big")
+
+    def token(self, value: str) -> str:
+        """Same value, same token: HMAC-SHA-256 cut to 96 bits, 24 hex digits. Blanks around the value do not count."""
+        text = value.strip().encode("utf-8", "surrogatepass")
+        return hmac.digest(self._token_key, text, "sha256")[:TOKEN_BYTES].hex()
+
+    def tokenise(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Replace patient_keys by tokens and shift patient_key_number. Values are hashed once each, not once an event."""
+        keyed = events.select("event_id", pl.col("patient_keys").list.head(MAX_KEYS_PER_EVENT)).drop_nulls()
+        shifted = events.with_columns(pl.col("patient_key_number") + self._shift)
+        if keyed.is_empty():
+            return shifted
+        values = keyed.explode("patient_keys").drop_nulls("patient_keys")
+        unique = values["patient_keys"].unique()
+        tokens = pl.DataFrame(
+            {"patient_keys": unique, "token": [self.token(value) for value in unique]},
+            schema={"patient_keys": pl.String, "token": pl.String},
+        )
+        listed = (
+            values.join(tokens, on="patient_keys", how="left", maintain_order="left")
+            .group_by("event_id", maintain_order=True)
+            .agg(pl.col("token").alias("patient_keys"))
+        )
+        return shifted.drop("patient_keys").join(listed, on="event_id", how="left", maintain_order="left").select(events.columns)
+
+    @staticmethod
+    def shapes(shapes: pl.DataFrame) -> pl.DataFrame:
+        """Shapes of texts that were not understood may still hold what looked like code: mask them lexically."""
+        return shapes.with_columns(
+            pl.when(pl.col("understood") == "ast").then(pl.col("shape")).otherwise(mask(shapes["shape"])).alias("shape")
+        )
+
+    @staticmethod
+    def stored(events: pl.DataFrame) -> pl.DataFrame:
+        """The columns that hold free text of a log, as they may rest on disk."""
+        paths = [
+            # a file name is evidence and stays; identity numbers and phone numbers inside it do not
+            pl.col(name).str.replace_all(r"[0-9]{11,}[0-9Xx]?", "⟦n⟧").alias(name)
+            for name in ("path", "path2")
+        ]
+        detail = mask(events["detail"]) if events["detail"].null_count() < events.height else events["detail"]
+        return events.with_columns(*paths, detail.alias("detail"))
+
+    @staticmethod
+    def rejects(rejects: pl.DataFrame) -> pl.DataFrame:
+        return rejects.with_columns(mask(rejects["text"]).alias("text")) if rejects.height else rejects
