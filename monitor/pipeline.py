@@ -1,0 +1,152 @@
+"""The way of the data: read, parse, understand, protect, enrich, detect. Committing is the caller's (daemon or scan)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from detectors.context import Context
+from detectors.engine import Engine, Observed
+from monitor.protect import Protection
+from parsers.events import CONTEXT, EVENTS, FACTS, Origin, check, empty
+from parsers.registry import Carry, Parsed, Parser
+from parsers.sql.stage import Understanding
+
+Skips = dict[tuple[str, str, str], tuple[int, int]]  # (source, format, reason) -> records, bytes
+
+
+class Chunk(Protocol):
+    """Whole records of one file, and where they come from."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def origin(self) -> Origin: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the parsers made of some chunks: every record is in exactly one of events, rejects, skips."""
+
+    events: pl.DataFrame  # EVENTS
+    rejects: pl.DataFrame  # REJECTS with site, system, source, file, format, generation, received_at
+    skips: Skips
+    carries: Mapping[str, Carry]  # by source: what its parser must remember
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a batch brought, ready to be committed: nothing sensitive in clear from here on."""
+
+    read: Read
+    events: pl.DataFrame  # EVENTS + FACTS + CONTEXT, tokens in place of patient keys
+    shapes: pl.DataFrame  # FACTS of shapes that the store does not have yet
+    rejects: pl.DataFrame
+    observed: Observed
+    seconds: Mapping[str, float] = field(default_factory=dict)  # wall time by stage
+
+
+class Pipeline:
+    """One configuration's stages. Holds state only through `engine` and `understanding`'s cache."""
+
+    def __init__(
+        self,
+        parsers: Mapping[str, Parser],
+        zones: Mapping[str, ZoneInfo],
+        understanding: Understanding,
+        protection: Protection,
+        context: Context,
+        engine: Engine,
+    ) -> None:
+        """`zones`: the zone of each source's stamps, by source name."""
+        self.parsers = parsers
+        self.zones = zones
+        self.understanding = understanding
+        self.protection = protection
+        self.context = context
+        self.engine = engine
+
+    def run(self, chunks: Iterable[Chunk], carries: Mapping[str, Carry], now: datetime) -> Seen:
+        """Take chunks (in order of each source) through every stage. `now`: time of the clock, or of the replay."""
+        clock = _Stopwatch()
+        read = self.read(chunks, carries)
+        clock.lap("parse")
+        understood = self.understanding.attach(read.events)
+        clock.lap("understand")
+        protected = self.protection.stored(self.protection.tokenise(understood))
+        clock.lap("protect")
+        enriched = self.context.enrich(protected)
+        clock.lap("enrich")
+        check(enriched, EVENTS, FACTS, CONTEXT)
+        observed = self.engine.observe(enriched, now)
+        clock.lap("detect")
+        shapes = self.protection.shapes(self.understanding.new_shapes())
+        return Seen(read, enriched, shapes, self.protection.rejects(read.rejects), observed, clock.laps)
+
+    def read(self, chunks: Iterable[Chunk], carries: Mapping[str, Carry]) -> Read:
+        """Parse only."""
+        remembered = dict(carries)
+        events, rejects = [], []
+        skips: Skips = defaultdict(lambda: (0, 0))
+        for chunk in chunks:
+            parsed = self._parse(chunk, remembered)
+            events.append(parsed.events)
+            if parsed.rejects.height:
+                rejects.append(_with_origin(parsed.rejects, chunk.origin))
+            for reason, (records, size) in parsed.skips.items():
+                key = (chunk.origin.source, chunk.origin.format, reason)
+                skips[key] = (skips[key][0] + records, skips[key][1] + size)
+        return Read(
+            pl.concat(events, rechunk=True) if events else empty(EVENTS),
+            pl.concat(rejects) if rejects else empty(STORED_REJECTS),
+            dict(skips),
+            remembered,
+        )
+
+    def _parse(self, chunk: Chunk, carries: dict[str, Carry]) -> Parsed:
+        origin = chunk.origin
+        parser = self.parsers[origin.format]
+        parsed = parser.parse(chunk.data, origin, self.zones[origin.source], carries.get(origin.source, {}))
+        carries[origin.source] = parsed.carry
+        return parsed
+
+
+STORED_REJECTS: dict[str, pl.DataType] = {
+    "site": pl.String(),
+    "system": pl.String(),
+    "source": pl.String(),
+    "file": pl.String(),
+    "format": pl.String(),
+    "generation": pl.String(),
+    "position": pl.UInt64(),
+    "length": pl.UInt32(),
+    "reason": pl.String(),
+    "text": pl.String(),
+    "received_at": pl.Datetime("us", "UTC"),
+}
+
+
+def _with_origin(rejects: pl.DataFrame, origin: Origin) -> pl.DataFrame:
+    fixed = {name: getattr(origin, name) for name in STORED_REJECTS if name not in rejects.columns}
+    return rejects.with_columns(**{name: pl.lit(value) for name, value in fixed.items()}).select(
+        pl.col(name).cast(dtype) for name, dtype in STORED_REJECTS.items()
+    )
+
+
+class _Stopwatch:
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
+        self._last = clock()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = self._clock()
+        self.laps[stage] = now - self._last
+        self._last = now
