@@ -1,0 +1,134 @@
+"""Old logs read once: the chunks of given files, for `scan`, `events` and the benchmarks. The daemon tails instead."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+
+from config.settings import Settings
+from monitor.errors import StartError
+from parsers.events import Origin
+from parsers.registry import Parser
+
+BLOCK_BYTES = 4 * 1024 * 1024
+HEAD_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What is known of the files of one source before they are opened."""
+
+    site: str
+    system: str
+    source: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayChunk:
+    data: bytes
+    origin: Origin
+
+
+def shown(path: Path) -> str:
+    """A path as it may be shown and stored: control and undecodable characters escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def chunks(path: Path, named: Named, parser: Parser, received_at: datetime) -> Iterator[ReplayChunk]:
+    """Whole records of a file, some megabytes at a time. Raises StartError when the file cannot be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise StartError(f"{shown(path)}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise StartError(f"{shown(path)}: not a regular file")
+        head = os.pread(descriptor, HEAD_BYTES, 0)
+        generation = blake2b(head + b"\0" + os.fsencode(path.resolve()), digest_size=8).hexdigest()
+        reference = datetime.fromtimestamp(status.st_mtime, UTC)
+
+        def chunk(data: bytes, position: int) -> ReplayChunk:
+            origin = Origin(
+                named.site, named.system, named.source, shown(path), named.format, generation, position, received_at,
+                reference, replay=True,
+            )  # fmt: skip
+            return ReplayChunk(data, origin)
+
+        buffer, position = b"", 0
+        while True:
+            try:
+                block = file.read(BLOCK_BYTES)
+            except OSError as error:
+                raise StartError(f"{shown(path)}: {error.strerror}") from error
+            buffer += block
+            whole = parser.framing(buffer, final=not block)
+            if whole:
+                yield chunk(buffer[:whole], position)
+                buffer, position = buffer[whole:], position + whole
+            if not block:
+                return
+
+
+def source_of(path: Path, settings: Settings) -> str | None:
+    """The first source whose glob matches the file."""
+    full = str(path.resolve())
+    for name, source in settings.sources.items():
+        if _matches(full, source.path) or _matches(full, str(Path(source.path).resolve())):
+            return name
+    return None
+
+
+def _matches(path: str, glob: str) -> bool:
+    """Like a shell: `*` stays inside a folder, `**` crosses them."""
+    parts, pattern = Path(path).parts, Path(glob).parts
+    return _parts_match(parts, pattern)
+
+
+def _parts_match(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_parts_match(parts[i:], pattern[1:]) for i in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _parts_match(parts[1:], pattern[1:])
+
+
+def plan(settings: Settings, files: Iterable[Path], source: str | None = None) -> list[tuple[Path, str]]:
+    """Which source each file belongs to; without files, every file that the sources' globs name, oldest name first.
+
+    Raises StartError naming every file that belongs to no source.
+    """
+    if source is not None and source not in settings.sources:
+        raise StartError(f"no source is called {source}; known: {', '.join(settings.sources)}")
+    given = list(files)
+    if not given:
+        return _configured(settings, source)
+    planned, faults = [], []
+    for path in given:
+        name = source or source_of(path, settings)
+        if name is None:
+            faults.append(f"{shown(path)}: belongs to no source of the configuration; name one with --source")
+        else:
+            planned.append((path, name))
+    if faults:
+        raise StartError("\n".join(faults))
+    return planned
+
+
+def _configured(settings: Settings, source: str | None) -> list[tuple[Path, str]]:
+    found: dict[Path, str] = {}
+    for name, one in settings.sources.items():
+        if source in (None, name):
+            anchor = Path(one.path).anchor
+            for path in sorted(Path(anchor).glob(str(Path(one.path).relative_to(anchor)))):
+                if path.is_file():
+                    found.setdefault(path, name)
+    return list(found.items())
