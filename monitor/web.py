@@ -1,0 +1,165 @@
+"""/metrics and /healthz over HTTP, in a thread of the daemon. No database, no details, no names of people.
+
+The port is bound before anything else starts (`Web(...)` raises StartError when it is taken), and served by `start()`.
+A `Host` that is not on the list is refused: a web page in somebody's browser must not read this by DNS rebinding.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from monitor.errors import StartError
+from monitor.health import Health
+from monitor.telemetry import CONTENT_TYPE, Telemetry
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+STOP_SECONDS = 5.0
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, without port and brackets, lower case; empty when it is none."""
+    text = header.strip().lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    name, colon, port = text.partition(":")
+    return name if not colon or port.isdigit() else ""
+
+
+class _Guard:
+    """ASGI middleware: the allow-list of host names, and the headers that every answer carries."""
+
+    def __init__(self, app: Any, allowed: frozenset[str]) -> None:
+        self._app = app
+        self._allowed = allowed
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        app = self._app if len(hosts) == 1 and host_name(hosts[0]) in self._allowed else _refused
+        added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            await send(message)
+
+        await app(scope, receive, with_headers)
+
+
+_refused = PlainTextResponse("unknown host\n", status_code=421)
+
+
+def application(telemetry: Telemetry, health: Health, allowed: Iterable[str]) -> Any:
+    """The ASGI application of the two pages."""
+
+    async def metrics(_request: Request) -> Response:
+        return Response(telemetry.exposition(), media_type=None, headers={"Content-Type": CONTENT_TYPE})
+
+    async def healthz(_request: Request) -> Response:
+        state = health.state()
+        body: dict[str, Any] = {"status": state.status}
+        if state.reasons:
+            body["reasons"] = list(state.reasons)
+        return JSONResponse(body, status_code=503 if state.status == "red" else 200)
+
+    routes = [Route("/metrics", metrics), Route("/healthz", healthz)]
+    return _Guard(Starlette(routes=routes), frozenset(name.lower() for name in allowed))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as error:
+        raise StartError(f"web: {host}: not an address of this machine") from error
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # restart at once; does not share a live port on Linux
+        sock.bind(address)
+        sock.listen(64)
+    except OSError as error:
+        sock.close()
+        raise StartError(f"web: {host}:{port}: {_bind_fault(error)}") from error
+    return sock
+
+
+def _bind_fault(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "the port is taken by another program (another hiswatch?); free it or set another web.port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "not an address of this machine; correct web.host"
+    if error.errno == errno.EACCES:
+        return "no right to bind this port; use one above 1023"
+    return os.strerror(error.errno or 0)
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Web:
+    """Bound on construction; serves from `start()` to `stop()`. Port 0 takes a free one (`port` tells which)."""
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        health: Health,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8642,
+        allowed_hosts: Iterable[str] = (),
+    ) -> None:
+        self._socket = _bind(host, port)
+        self.host = host
+        self.port: int = self._socket.getsockname()[1]
+        allowed = {*allowed_hosts, *LOCAL_NAMES, host}
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(telemetry, health, allowed),
+                log_config=None, access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",
+                server_header=False, proxy_headers=False, limit_concurrency=64, backlog=64,
+                timeout_keep_alive=5, timeout_graceful_shutdown=2, h11_max_incomplete_event_size=16_384,
+            )
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Serve. The socket listens since construction, so a request made now waits and is answered."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish open answers, at most some seconds, and free the port. May be called twice, and before `start`."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+        self._socket.close()
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._ended.set()
