@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 
 from monitor.jobs import Job, Jobs
 from monitor.telemetry import Telemetry
@@ -78,7 +79,7 @@ def test_a_job_never_runs_twice_at_once(started: Callable[..., Jobs], telemetry:
         assert release.wait(WAIT)
 
     jobs = started(Job("slow", 3600, slow, at_start=True))
-    jobs._scheduler.add_listener(lambda _event: missed.set(), 2**15 | 2**16)
+    jobs._scheduler.add_listener(lambda _event: missed.set(), EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
     assert inside.wait(WAIT)
     jobs.run_now("slow")
     assert missed.wait(WAIT)
