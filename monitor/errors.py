@@ -7,14 +7,12 @@ MonitorError
 ├─ StoreFull       no space left           → reading pauses until there is
 └─ DeliveryError   channel + reason code   → stays in the outbox
 
-config.errors.ConfigError (file:line:column: key: what is wrong) stands beside it, since config imports nothing of ours.
+MonitorError itself and ConfigError (file:line:column: key: what is wrong) live in config.errors, which imports nothing of ours.
 """
 
 from __future__ import annotations
 
-
-class MonitorError(Exception):
-    """Base of the errors of the running thing."""
+from config.errors import MonitorError
 
 
 class StartError(MonitorError):

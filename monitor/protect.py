@@ -81,7 +81,11 @@ class Protection:
             .group_by("event_id", maintain_order=True)
             .agg(pl.col("token").alias("patient_keys"))
         )
-        return shifted.drop("patient_keys").join(listed, on="event_id", how="left", maintain_order="left").select(events.columns)
+        return (
+            shifted.drop("patient_keys")
+            .join(listed, on="event_id", how="left", maintain_order="left")
+            .select(events.columns)
+        )
 
     @staticmethod
     def shapes(shapes: pl.DataFrame) -> pl.DataFrame:
