@@ -1,0 +1,220 @@
+"""The settings of one hospital: hospital.yaml as a frozen model. Every key, its default and its meaning are here.
+
+docs/configuration.md is generated from the descriptions (`config/describe.py`); a test keeps them the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from config.values import Clock, Encoding, FilePath, Identifier, Model, NetworkText, ZoneName
+
+Severity = Literal["low", "medium", "high", "critical"]
+Language = Literal["zh", "en"]
+RETENTION_FLOOR_DAYS = 180
+RULE_OR_FAMILY = r"^[A-Z]{2,4}(-[A-Za-z0-9_-]{1,64})?$"
+RuleOrFamily = Annotated[str, Field(pattern=RULE_OR_FAMILY)]
+
+
+class Site(Model):
+    id: Identifier = Field(description="short name of the hospital; part of every event id: never change it")
+    name: str = Field("", description="name that alerts show")
+
+
+class OfficeHours(Model):
+    start: Clock = Field(480, description="start of office hours on working days")
+    end: Clock = Field(1080, description="end of office hours")
+
+
+class Networks(Model):
+    inside: tuple[NetworkText, ...] = Field(
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+        description="the hospital's own networks; every other address is outside",
+    )
+
+
+def _rooted(path: str, info: ValidationInfo) -> str:
+    context = info.context or {}
+    base = context.get("root") or context.get("base")
+    return str(Path(base) / path) if base is not None else path
+
+
+Glob = Annotated[str, AfterValidator(_rooted)]  # absolute once loaded
+
+
+class Source(Model):
+    system: Identifier = Field(description="database or server that writes the log; accounts are one within a system")
+    path: Glob = Field(min_length=1, description="file or glob (** allowed), relative to this file")
+    format: str = Field(min_length=1, description="log format; `hiswatch check-config` lists the known ones")
+    timezone: ZoneName | None = Field(None, description="zone of stamps that have none; default: the site's")
+    dialect: Literal["postgres", "mysql", "oracle", "tsql"] | None = Field(
+        None, description="SQL dialect; default: the format's"
+    )
+    encoding: tuple[Encoding, ...] = Field(
+        ("utf-8", "gb18030"), min_length=1, description="tried in order for each record"
+    )
+    staged: bool = Field(False, description="learning mode: findings of this source are counted, not notified")
+    start_at: Literal["beginning", "end"] = Field("beginning", description="where a file is begun that was never read")
+    expected_silence_minutes: int | None = Field(
+        None,
+        gt=0,
+        description="longest quiet time that is normal; a longer one is a finding (SRC-01); none: not watched",
+    )
+
+
+class Catalogue(Model):
+    packs: tuple[Identifier, ...] = Field(("generic",), description="shipped catalogue packs, in order")
+    files: tuple[FilePath, ...] = Field((), description="catalogue files of the site; they win over packs")
+
+
+class Detection(Model):
+    rule_dirs: tuple[FilePath, ...] = Field((), description="folders of the site's own rules, besides the shipped ones")
+    disabled: tuple[RuleOrFamily, ...] = Field((), description="rules (EXF-06) or families (VND) that are off")
+    staged: tuple[RuleOrFamily, ...] = Field((), description="rules or families on trial: counted, not notified")
+    thresholds: dict[RuleOrFamily, dict[str, int]] = Field(
+        default_factory=dict,
+        description="per rule: its named numbers, such as {threshold: 500, timespan_seconds: 3600}",
+    )
+    notify_from: Severity = Field("medium", description="lowest severity that is notified; low is always only recorded")
+
+
+class Webhook(Model):
+    type: Literal["webhook"] = Field(description="signed JSON to a URL")
+    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$", description="where to; without user name or password")
+    secret_file: FilePath | None = Field(None, description="file with the HMAC key; readable by this user only")
+    timeout_seconds: float = Field(10, gt=0, le=60, description="longest wait for an answer")
+    allow_private: bool = Field(False, description="allow a private or loopback address, and plain http to it")
+
+
+class Alertmanager(Model):
+    type: Literal["alertmanager"] = Field(description="Prometheus Alertmanager, API v2")
+    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$", description="base address of the Alertmanager")
+    timeout_seconds: float = Field(10, gt=0, le=60, description="longest wait for an answer")
+    allow_private: bool = Field(True, description="allow a private or loopback address")
+
+
+class Smtp(Model):
+    type: Literal["smtp"] = Field(description="e-mail")
+    host: str = Field(min_length=1, description="mail server")
+    port: int = Field(25, ge=1, le=65535, description="its port")
+    sender: str = Field(alias="from", pattern=r"^[^\s@]+@[^\s@]+$", description="address of the sender")
+    recipients: tuple[Annotated[str, Field(pattern=r"^[^\s@]+@[^\s@]+$")], ...] = Field(
+        alias="to", min_length=1, description="addresses of the recipients"
+    )
+    starttls: bool = Field(True, description="refuse to send without TLS")
+    username: str | None = Field(None, description="user at the mail server")
+    password_file: FilePath | None = Field(None, description="file with the password; readable by this user only")
+    timeout_seconds: float = Field(20, gt=0, le=120, description="longest wait for an answer")
+
+
+Channel = Annotated[Webhook | Alertmanager | Smtp, Field(discriminator="type")]
+
+
+class Heartbeat(Model):
+    interval_seconds: int = Field(300, ge=10, description="how often 'still alive' is sent")
+    channel: Identifier = Field(description="name of the channel that gets it")
+
+
+class Alerts(Model):
+    language: Language | None = Field(None, description="language of messages; default: the site's")
+    channels: dict[Identifier, Channel] = Field(default_factory=dict, description="who is told, by name")
+    group_interval_seconds: int = Field(
+        300, ge=0, description="updates of one incident wait this long; the first never"
+    )
+    repeat_hours: int = Field(4, ge=1, description="an open incident is repeated after this time")
+    budget_per_hour: int = Field(12, ge=1, description="messages an hour; above it one summary is sent")
+    heartbeat: Heartbeat | None = Field(None, description="regular sign of life; none: not sent")
+
+
+class Web(Model):
+    listen: str = Field(
+        "127.0.0.1:8642",
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):\d{1,5}$",
+        description="host:port of /metrics, /healthz and the console; other than loopback only with TLS and a token",
+    )
+    tls_certificate: FilePath | None = Field(None, description="certificate chain (PEM)")
+    tls_key_file: FilePath | None = Field(None, description="its key; readable by this user only")
+    token_file: FilePath | None = Field(None, description="file with the access token; readable by this user only")
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+class Store(Model):
+    memory_limit_mb: int = Field(256, ge=64, description="memory of the embedded database")
+    threads: int = Field(1, ge=1, le=64, description="its threads")
+    retention_days: int = Field(
+        RETENTION_FLOOR_DAYS, ge=1, description="days that are kept; fewer than 180 need retention_reason"
+    )
+    retention_reason: str | None = Field(
+        None, min_length=10, description="why fewer than 180 days may be kept, and who said so"
+    )
+    publish_seconds: int = Field(60, ge=1, description="committed rows are open to queries after this time")
+    publish_rows: int = Field(100_000, ge=1000, description="or after this many rows")
+
+
+class Limits(Model):
+    batch_seconds: float = Field(0.5, gt=0, le=60, description="a batch is closed after this time")
+    batch_bytes: int = Field(16 * 1024 * 1024, ge=65536, description="or at this size")
+    memory_mb: int = Field(800, ge=256, description="memory of the whole process tree; above it sources wait")
+
+
+class Workers(Model):
+    count: int = Field(1, ge=1, le=32, description="processes that read SQL")
+    timeout_ms: int = Field(500, ge=50, le=60_000, description="a statement that takes longer is given up")
+
+
+class Transfers(Model):
+    package_names: tuple[str, ...] = Field(
+        ("HIS_patch_*.zip",), description="file names of agreed program packages (* and ? allowed)"
+    )
+    list_names: tuple[str, ...] = Field(
+        (), description="further words in names of patient lists, besides the built-in ones"
+    )
+
+
+class Settings(Model):
+    """hospital.yaml. All paths are absolute once it was loaded from a file."""
+
+    site: Site = Field(description="which hospital")
+    timezone: ZoneName = Field("Asia/Shanghai", description="zone of the hospital: its days, hours and tickets")
+    language: Language = Field("zh", description="language of messages")
+    state_dir: FilePath = Field(
+        Path("/var/lib/hiswatch"), description="folder of the store; written by this program only"
+    )
+    office_hours: OfficeHours = Field(OfficeHours(), description="office hours of the hospital")
+    networks: Networks = Field(Networks(), description="addresses")
+    sources: dict[Identifier, Source] = Field(
+        min_length=1, description="logs to read, by name; a file belongs to the first source whose path matches"
+    )
+    register_file: FilePath | None = Field(
+        None, alias="register", description="register of vendors, people, jobs and tickets"
+    )
+    calendar_file: FilePath | None = Field(
+        None, alias="calendar", description="days that differ from the shipped calendar"
+    )
+    catalogue: Catalogue = Field(Catalogue(), description="which table and column holds what")
+    detection: Detection = Field(Detection(), description="rules")
+    alerts: Alerts = Field(Alerts(), description="messages")
+    web: Web = Field(Web(), description="metrics, health and console")
+    store: Store = Field(Store(), description="the embedded store")
+    limits: Limits = Field(Limits(), description="batches and memory")
+    workers: Workers = Field(Workers(), description="processes that read SQL")
+    transfers: Transfers = Field(Transfers(), description="names of transferred files")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def source_zone(self, source: Source) -> ZoneInfo:
+        """Zone of the stamps of a source that write none."""
+        return ZoneInfo(source.timezone or self.timezone)
