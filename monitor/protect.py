@@ -50,6 +50,11 @@ def _make_key(path: Path) -> bytes:
     return key
 
 
+def ephemeral_key() -> bytes:
+    """A key that is forgotten: for runs that only report."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
 class Protection:
     """Tokens and masks under one key. Pure apart from the key it holds."""
 
