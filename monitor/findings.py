@@ -74,6 +74,22 @@ def print_table(findings: pl.DataFrame, zone: ZoneInfo, language: str) -> None:
     )
 
 
+def print_line(findings: pl.DataFrame, zone: ZoneInfo, language: str) -> None:
+    """One line a finding, as they come in."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(soft_wrap=True)
+    for row in findings.iter_rows(named=True):
+        style = SEVERITY_STYLES[row["severity"]]
+        when = f"{row['last_seen'].astimezone(zone):%m-%d %H:%M:%S}"
+        revision = "" if row["revision"] == 1 else f" #{row['revision']}"
+        what = escape(row[f"title_{language}"])
+        console.print(
+            f"{when} [{style}]{row['severity']:8}[/] {row['rule']}{revision} {what} | {escape(who(row))} | {amount(row)}"
+        )
+
+
 def amount(row: dict[str, Any]) -> str:
     parts = [f"{row['events']} ev"]
     if row["rows"] is not None:
