@@ -33,11 +33,12 @@ def clean(text: str) -> str:
 
 
 def decode_series(raw: pl.Series) -> pl.Series:
-    """`decode` for a Binary column. Only values that are not UTF-8 are looped over; null stays null."""
-    text = raw.cast(pl.String, strict=False)
-    bad = (text.is_null() & raw.is_not_null()).arg_true()
-    if len(bad):
-        text = text.scatter(bad, pl.Series([decode(value) for value in raw.gather(bad)], dtype=pl.String))
+    """`decode` for a Binary column; null stays null. Only a column with a value that is not UTF-8 is looped over."""
+    try:
+        text = raw.cast(pl.String)
+    except pl.exceptions.ComputeError:  # strict=False does not help here: one bad value fails the whole column
+        values = [None if value is None else decode(value) for value in raw.to_list()]
+        return pl.Series(raw.name, values, dtype=pl.String)
     return text.str.replace_all("\0", "\\x00", literal=True).alias(raw.name)
 
 
