@@ -1,0 +1,148 @@
+"""The envelopes that syslog daemons put around a message, three forms of them, told apart line by line.
+
+* RFC 3164, file form: ``Dec  3 08:05:12 host tag[pid]: message``. No year, no zone, day padded with a blank.
+* ISO 8601 (Debian 12): ``2026-12-03T08:05:24.123456+08:00 host tag[pid]: message``.
+* RFC 5424: ``<86>1 2026-12-03T08:05:24.123456+08:00 host tag pid - -  message``.
+
+The first two may carry a leading ``<PRI>`` (as sent over the network). Sources: RFC 3164 section 4.1, RFC 5424
+section 6, rsyslog's RSYSLOG_TraditionalFileFormat and RSYSLOG_FileFormat; samples from rsyslog 8.2302.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from parsers.events import UTC, Origin
+from parsers.stamps import local_time, to_utc
+
+REASONS = {
+    "too_long": "the line is longer than a record may be",
+    "no_envelope": "the line does not begin like any of the three syslog forms",
+    "bad_timestamp": "the time in front is none (13th month, 30 February)",
+}
+
+_TAIL = r" (?<host>[^ ]+) (?<tag>[^ :\[]+)(?:\[(?<pid>[0-9]+)\])?: ?(?<message>.*)$"
+_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_DATED = rf"(?<stamp>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK})(?:[.,](?<fraction>[0-9]{{1,9}}))?"
+_OFFSET = r"(?<offset>Z|z|[+-][0-9]{2}:?[0-9]{2})?"
+# structured data: any number of [id name="value"], where a value escapes its quotes and brackets
+_STRUCTURED = r'(?:-|(?:\[[^\]"]*(?:"(?:[^"\\]|\\.)*"[^\]"]*)*\])+)'
+_FORMS = {
+    "rfc3164": rf"^(?:<[0-9]{{1,3}}>)?(?<stamp>[A-Z][a-z]{{2}} [ 0-9][0-9] {_CLOCK}){_TAIL}",
+    "iso8601": rf"^(?:<[0-9]{{1,3}}>)?{_DATED}{_OFFSET}{_TAIL}",
+    "rfc5424": rf"^<[0-9]{{1,3}}>[0-9]{{1,2}} {_DATED}{_OFFSET} (?<host>[^ ]+) (?<tag>[^ ]+) (?<pid>[^ ]+) [^ ]+ "
+    rf"{_STRUCTURED}(?: (?<message>.*))?$",
+}
+_OLDEST = 8  # years back in which a 29 February is looked for
+_DECEMBER = 12
+
+Year = Mapping[str, Any]  # {"year": 2026, "month": 12} of the last RFC 3164 record; empty before the first
+
+
+def envelope(lines: pl.DataFrame, origin: Origin, zone: ZoneInfo, year: Year) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Add occurred_at, host, tag, pid (text), message and `problem` to lines (position, length, text).
+
+    `problem` is null or a key of REASONS; then the other new columns mean nothing. `zone` is that of stamps that tell
+    none. `year` is what the call before this one returned for the same source. Order and number of rows stay.
+    """
+    text = pl.col("text").str.strip_suffix("\r")
+    form = (
+        pl.when(text.str.contains(r"^<[0-9]{1,3}>[0-9]{1,2} "))
+        .then(pl.lit("rfc5424"))
+        .when(text.str.contains(r"^(?:<[0-9]{1,3}>)?[0-9]"))
+        .then(pl.lit("iso8601"))
+        .otherwise(pl.lit("rfc3164"))
+    )
+    frame = lines.with_columns(form=form)
+    pieces: list[pl.DataFrame] = []
+    carried = dict(year)
+    for name in frame["form"].unique(maintain_order=True):
+        part = frame if frame["form"].n_unique() == 1 else frame.filter(pl.col("form") == name)
+        part = part.with_columns(text.str.extract_groups(_FORMS[name]).alias("groups")).unnest("groups")
+        if name == "rfc3164":
+            part, carried = _yearless(part, origin, zone, carried)
+        else:
+            part = part.with_columns(occurred_at=_dated(zone))
+        pieces.append(part.select(*lines.columns, "occurred_at", "host", "tag", "pid", "message"))
+    if not pieces:
+        return _nothing(lines), carried
+    read = pieces[0] if len(pieces) == 1 else pl.concat(pieces).sort("position")
+    problem = (
+        pl.when(pl.col("text").is_null())
+        .then(pl.lit("too_long"))
+        .when(pl.col("host").is_null())
+        .then(pl.lit("no_envelope"))
+        .when(pl.col("occurred_at").is_null())
+        .then(pl.lit("bad_timestamp"))
+    )
+    message = pl.col("message").fill_null("").str.strip_prefix(" ").str.strip_prefix("\ufeff")
+    nil = [pl.col(name).replace("-", None) for name in ("pid",)]
+    return read.with_columns(problem=problem, message=message, *nil), carried
+
+
+def _nothing(lines: pl.DataFrame) -> pl.DataFrame:
+    texts = {name: pl.lit(None, pl.String) for name in ("host", "tag", "pid", "message", "problem")}
+    return lines.with_columns(occurred_at=pl.lit(None, UTC), **texts)
+
+
+def _dated(zone: ZoneInfo) -> pl.Expr:
+    naive = pl.col("stamp").str.replace("T", " ", literal=True)
+    naive = naive.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    micros = pl.col("fraction").fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64)
+    naive += pl.duration(microseconds=micros)
+    offset = pl.col("offset").str.replace("(?i)z", "+00:00").str.replace(":", "", literal=True)
+    minutes = offset.str.slice(1, 2).cast(pl.Int64) * 60 + offset.str.slice(3, 2).cast(pl.Int64)
+    minutes = pl.when(offset.str.starts_with("-")).then(-minutes).otherwise(minutes)
+    told = (naive - pl.duration(minutes=minutes)).dt.replace_time_zone("UTC")
+    return pl.when(offset.is_null()).then(to_utc(naive, zone)).otherwise(told).cast(UTC)
+
+
+def _yearless(part: pl.DataFrame, origin: Origin, zone: ZoneInfo, year: Year) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Give RFC 3164 stamps their year. They must come in the order of the file.
+
+    The first one gets the latest year that puts it no more than a day after the file's modification time (or the time
+    of arrival). From then on: a month that falls by more than six is the next year; December right after January is a
+    late line of the old one.
+    """
+    # 2000 is a leap year: every day that can exist does
+    sound = ("2000 " + pl.col("stamp")).str.to_datetime("%Y %b %e %H:%M:%S", time_unit="us", strict=False)
+    part = part.with_columns(month=sound.dt.month().cast(pl.Int64))
+    months = part["month"].drop_nulls()
+    if months.is_empty():
+        return part.with_columns(occurred_at=pl.lit(None, UTC)), dict(year)
+    if year:
+        start, before = int(year["year"]), int(year["month"])
+    else:
+        first = part.filter(pl.col("month").is_not_null())["stamp"][0]
+        start, before = _first_year(first, origin, zone), int(months[0])
+    previous = pl.col("month").forward_fill().shift(1).fill_null(before).fill_null(before)
+    step = (
+        pl.when(previous - pl.col("month") > 6)
+        .then(1)
+        .when((previous == 1) & (pl.col("month") == _DECEMBER))
+        .then(-1)
+        .otherwise(0)
+    )
+    part = part.with_columns(year=start + step.cum_sum())
+    stamp = pl.col("year").cast(pl.String) + " " + pl.col("stamp")
+    part = part.with_columns(occurred_at=local_time(stamp, "%Y %b %e %H:%M:%S", zone))
+    last = part.filter(pl.col("month").is_not_null()).select("year", "month").row(-1)
+    return part, {"year": int(last[0]), "month": int(last[1])}
+
+
+def _first_year(stamp: str, origin: Origin, zone: ZoneInfo) -> int:
+    reference = (origin.reference_at or origin.received_at).astimezone(zone).replace(tzinfo=None)
+    latest = reference + timedelta(days=1)
+    for year in range(latest.year, latest.year - _OLDEST, -1):
+        try:
+            when = datetime.strptime(f"{year} {stamp}", "%Y %b %d %H:%M:%S")  # noqa: DTZ007 local by contract
+        except ValueError:  # 29 February
+            continue
+        if when <= latest:
+            return year
+    return latest.year
