@@ -1,0 +1,105 @@
+"""What the daemon tells of itself batch by batch: counts of a batch become telemetry events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import polars as pl
+
+from config.settings import Settings
+from detectors.silence import SOURCES
+from monitor.pipeline import Seen
+from monitor.sources.tail import Chunk, Tail
+from monitor.telemetry import (
+    BatchCommitted,
+    FindingRaised,
+    GapSeen,
+    RecordRejected,
+    RecordsRead,
+    RecordsSkipped,
+    SourceFailed,
+    SourceLag,
+    SourceSeen,
+    StageTimed,
+    StatementNotUnderstood,
+    Telemetry,
+)
+
+
+class Observing:
+    """Remembers per source when it last brought something."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.version = version("hiswatch")
+        self._telemetry = telemetry
+        self._started = datetime.now(UTC)
+        self._last: dict[str, datetime] = {}
+
+    def sources(self, settings: Settings) -> pl.DataFrame:
+        """One row a source whose silence is watched (detectors.silence.SOURCES)."""
+        rows = [
+            {
+                "site": settings.site.id,
+                "system": source.system,
+                "source": name,
+                "last_at": self._last.get(name),
+                "since": self._started,
+                "expected_silence_seconds": source.expected_silence_minutes * 60,
+                "staged": source.staged,
+            }
+            for name, source in settings.sources.items()
+            if source.expected_silence_minutes is not None
+        ]
+        return pl.DataFrame(rows, schema=SOURCES)
+
+    def lags(self, tails: Iterable[Tail]) -> bool:
+        """Lag of every source. True when one of them cannot be read at present."""
+        failed = False
+        for tail in tails:
+            lag = tail.lag()
+            self._telemetry.emit(SourceLag(tail.name, lag.unread_bytes, lag.oldest_unread_seconds))
+            for errno_name in set(tail.troubles().values()):
+                failed = True
+                self._telemetry.emit(SourceFailed(tail.name, errno_name))
+            for notice in tail.take_notices():
+                self._telemetry.emit(SourceFailed(tail.name, notice.reason))
+        return failed
+
+    def batch(self, seen: Seen, findings: pl.DataFrame, chunks: Iterable[Chunk], commit_seconds: float) -> None:
+        """A batch is durable: count what was in it."""
+        emit = self._telemetry.emit
+        for source, format_, count, newest, received in (
+            seen.events.group_by("source", "format")
+            .agg(pl.len(), pl.col("occurred_at").max(), pl.col("received_at").max())
+            .iter_rows()
+        ):
+            emit(RecordsRead(source, format_, count))
+            emit(SourceSeen(source, newest, (newest - received).total_seconds()))
+            self._last[source] = received
+        for source, format_, reason, count in (
+            seen.rejects.group_by("source", "format", "reason").agg(pl.len()).iter_rows()
+        ):
+            emit(RecordsRead(source, format_, count))
+            emit(RecordRejected(source, format_, reason, count))
+        for (source, format_, reason), (count, _) in seen.read.skips.items():
+            emit(RecordsRead(source, format_, count))
+            emit(RecordsSkipped(source, format_, reason, count))
+        for source, reason, count in _not_understood(seen.events).iter_rows():
+            emit(StatementNotUnderstood(source, reason, count))
+        for chunk in chunks:
+            for gap in chunk.gaps:
+                emit(GapSeen(chunk.origin.source, gap.reason))
+        for rule, severity, count in (
+            findings.filter(pl.col("revision") == 1).group_by("rule", "severity").agg(pl.len()).iter_rows()
+        ):
+            emit(FindingRaised(rule, severity, count))
+        for stage, seconds in seen.seconds.items():
+            emit(StageTimed(stage, seconds))
+        emit(BatchCommitted(commit_seconds, seen.events.height + seen.rejects.height))
+
+
+def _not_understood(events: pl.DataFrame) -> pl.DataFrame:
+    unclear = events.lazy().filter(pl.col("understood").is_in(["lexical", "none"]))
+    return unclear.group_by("source", "reason").agg(pl.col("shape_id").n_unique()).collect()
