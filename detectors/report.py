@@ -1,0 +1,115 @@
+"""A finding as a row: who, what, how much, compared with what, and the arithmetic, in Chinese and English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC as UTC_ZONE
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from detectors.findings import SEVERITIES, finding_id
+from detectors.risk import assess
+from detectors.rules import Rule
+from detectors.stories import story_id
+from detectors.windows import MEMBER_CAP, Found, Key, Pane
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
+_WHO = ("account", "person", "vendor", "client_ip", "source", "site", "system", "format")
+
+
+def finding(
+    rule: Rule, key: Key, found: Found, *, zone: ZoneInfo, notify_from: str, staged_sources: frozenset[str]
+) -> dict[str, object]:
+    """One row of FINDINGS but for `revision`. A function of the events in `found` alone."""
+    total = found.total
+    risk = assess(rule, total)
+    who: dict[str, str | None] = dict(zip(_WHO, total.first, strict=True))
+    who |= {name: part for name, part in zip(rule.subject, key, strict=True) if name in who}
+    staged = rule.staged or who["source"] in staged_sources
+    heard = SEVERITIES.index(risk.severity) >= SEVERITIES.index(notify_from)
+    return {
+        "id": finding_id(rule.id, tuple("" if part is None else part for part in key), found.bucket),
+        "rule": rule.id,
+        "family": rule.family,
+        "title_zh": rule.title_zh,
+        "title_en": rule.title_en,
+        "severity": risk.severity,
+        "likelihood": risk.likelihood,
+        "impact": risk.impact,
+        "risk": risk.product,
+        **{name: who[name] for name in ("site", "system", "account", "person", "vendor", "client_ip", "source")},
+        "first_seen": moment(total.first_at),
+        "last_seen": moment(total.last_at),
+        "events": min(total.events, 2**32 - 1),
+        "rows": total.rows if total.rows_told else None,
+        "rows_kind": rows_kind(total),
+        "bytes": total.bytes if total.bytes_told else None,
+        "classes": list(total.classes),
+        "objects": list(total.objects),
+        "why_zh": _why_zh(rule, found, risk.arithmetic_zh(), zone),
+        "why_en": _why_en(rule, found, risk.arithmetic_en(), zone),
+        "evidence": [stamp.partition(" ")[2] for stamp in total.evidence],
+        "staged": staged,
+        "notify": heard and not staged and not risk.approved and risk.severity != "low",
+        "bucket": moment(found.bucket * 1_000_000),
+        "story": story_id(who["site"] or "", who["person"] or who["account"] or who["client_ip"], total.first_at, zone),
+    }
+
+
+def moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def rows_kind(total: Pane) -> str | None:
+    """Known only when every event told its rows; a part that is unknown makes the sum a lower bound."""
+    if total.rows_unknown:
+        return "unknown"
+    if total.rows_estimated:
+        return "estimated"
+    return "known" if total.rows_told else None
+
+
+def _why_zh(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
+    text = rule.block.why_zh.format_map(_words(rule, found))
+    amount = f"共{found.total.events}次"
+    if found.total.rows_told:
+        amount += f"，{'至少' if found.total.rows_unknown else ''}{found.total.rows}行"
+    elif found.total.rows_unknown:
+        amount += "，行数未知（日志未记录）"
+    if found.total.bytes_told:
+        amount += f"，{found.total.bytes}字节"
+    return f"{text}{_steps(found, zone, ' → ', '；步骤：')}。{amount}。{arithmetic}。善意解释与核对：{rule.block.honest_zh}"
+
+
+def _why_en(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
+    text = rule.block.why_en.format_map(_words(rule, found))
+    amount = f"{found.total.events} event{'s' if found.total.events != 1 else ''}"
+    if found.total.rows_told:
+        amount += f", {'at least ' if found.total.rows_unknown else ''}{found.total.rows} rows"
+    elif found.total.rows_unknown:
+        amount += ", rows unknown (not in the log)"
+    if found.total.bytes_told:
+        amount += f", {found.total.bytes} bytes"
+    return f"{text}{_steps(found, zone, ' then ', '; steps: ')}. {amount}. {arithmetic}. Honest reasons and how to check: {rule.block.honest_en}"
+
+
+def _words(rule: Rule, found: Found) -> Mapping[str, object]:
+    """Numbers that a rule's texts may name: {measured}, {threshold}, {events}, {minutes}."""
+    at_least = "≥" if found.measured and found.measured[0] >= MEMBER_CAP and rule.lines[0].measure == "distinct" else ""
+    return {
+        "measured": f"{at_least}{found.measured[0]}" if found.measured else found.total.events,
+        "threshold": rule.lines[0].least if rule.lines else 1,
+        "events": found.total.events,
+        "minutes": rule.timespan_seconds // 60,
+    }
+
+
+def _steps(found: Found, zone: ZoneInfo, arrow: str, opening: str) -> str:
+    if len(found.steps) < 2:
+        return ""
+    parts = []
+    for step in found.steps:
+        where = dict(zip(_WHO, step.first, strict=True))
+        at = moment(step.first_at).astimezone(zone).strftime("%m-%d %H:%M:%S")
+        parts.append(f"{at} {where['system']} {where['account'] or ''} ({', '.join(step.objects[:5])})")
+    return opening + arrow.join(parts)
