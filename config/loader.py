@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,10 +18,12 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from config.calendar import CalendarOverlay, overlay_contradictions
+from config.catalogue import load_pack, shipped_packs
 from config.contradictions import contradictions, unread_systems
 from config.errors import ConfigError, Problem
 from config.register import Register
 from config.settings import RETENTION_FLOOR_DAYS, Settings, Smtp, Webhook
+from config.site import LoadedSite
 from config.validation import did_you_mean, validate
 from config.yaml12 import Document, Keys, read_yaml, read_yaml_all
 
@@ -34,27 +35,16 @@ M = TypeVar("M", bound=BaseModel)
 Fault = tuple[Keys, str]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedSite:
-    """Settings and the files they refer to. `register` None: none is configured (day one)."""
-
-    settings: Settings
-    register: Register | None
-    overlay: CalendarOverlay
-    warnings: tuple[Problem, ...] = ()
-
-
 def load_site(
     path: Path | str,
     *,
     formats: Collection[str] | None = None,
-    packs: Collection[str] | None = None,
     root: Path | str | None = None,
 ) -> LoadedSite:
     """The whole configuration of a hospital.
 
-    `formats`, `packs`: known log formats and catalogue packs; None: not checked. `root`: folder that the paths of sources
-    are relative to, instead of the folder of the file. Raises ConfigError with every fault of every file.
+    `formats`: known log formats; None: not checked. `root`: folder that the paths of sources are relative to, instead of
+    the folder of the file. Raises ConfigError with every fault of every file.
     """
     document = read_yaml(path)
     base = Path(path).absolute().parent
@@ -62,7 +52,7 @@ def load_site(
     settings, problems = validate(Settings, document, context)
     zone = ZoneInfo(settings.timezone) if settings else _raw_zone(document)
     if settings is not None:
-        problems += [document.problem(*fault) for fault in _faults(settings, document, formats, packs)]
+        problems += [document.problem(*fault) for fault in _faults(settings, document, formats)]
 
     register: Register | None = None
     warnings: list[Problem] = []
@@ -166,12 +156,11 @@ def _referred(document: Document, keys: Keys, error: ConfigError) -> Iterator[Pr
         yield problem if problem.line else document.problem(keys, f"{problem.file}: {problem.message}")
 
 
-def _faults(
-    settings: Settings, document: Document, formats: Collection[str] | None, packs: Collection[str] | None
-) -> Iterator[Fault]:
+def _faults(settings: Settings, document: Document, formats: Collection[str] | None) -> Iterator[Fault]:
     yield from _source_faults(settings, formats)
-    for index, pack in enumerate(settings.catalogue.packs):
-        if packs is not None and pack not in packs:
+    packs = shipped_packs()
+    for index, pack in enumerate(settings.catalogue.packs or ()):
+        if pack not in packs:
             yield (
                 ("catalogue", "packs", index),
                 f"unknown pack; known: {', '.join(sorted(packs))}" + did_you_mean(pack, packs),
@@ -241,9 +230,12 @@ def _alert_faults(settings: Settings, document: Document) -> Iterator[Fault]:
 
 
 def _referenced_yaml(settings: Settings, document: Document) -> Iterator[Problem]:
-    """Catalogue and rule files: are they there and are they YAML? Their meaning is checked by those who use them."""
+    """Catalogue files whole; rule files: are they there and are they YAML? Their meaning is checked where they compile."""
     for index, file in enumerate(settings.catalogue.files):
-        yield from _yaml_problems(document, ("catalogue", "files", index), file)
+        try:
+            load_pack(file)
+        except ConfigError as error:
+            yield from _referred(document, ("catalogue", "files", index), error)
     for index, folder in enumerate(settings.detection.rule_dirs):
         keys: Keys = ("detection", "rule_dirs", index)
         if not folder.is_dir():

@@ -15,7 +15,7 @@ from config.values import Dates, Hours, Identifier, Model, Moment, PlaceText, Te
 
 Places = tuple[PlaceText, ...]
 Action = Literal[
-    "read", "write", "schema", "privilege", "audit", "export", "maintenance", "other",
+    "read", "write", "schema", "privilege", "audit", "export", "other",
     "upload", "download", "list", "delete", "rename", "folder", "permission", "command",
 ]  # fmt: skip
 DataClass = Literal[

@@ -67,7 +67,7 @@ class Source(Model):
 
 
 class Catalogue(Model):
-    packs: tuple[Identifier, ...] = Field(("generic",), description="shipped catalogue packs, in order")
+    packs: tuple[Identifier, ...] | None = Field(None, description="shipped catalogue packs, in order; default: all")
     files: tuple[FilePath, ...] = Field((), description="catalogue files of the site; they win over packs")
 
 

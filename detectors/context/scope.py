@@ -1,0 +1,129 @@
+"""Does an event lie inside a scope: its actions, the classes it carries out, its objects, its program?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from config.register import Job, Scope, Ticket
+from detectors.context.activity import ALL, BIT, CLASS_BIT, mask
+
+JOB_ACTIONS = {
+    "export": ("read", "export", "other"),
+    "maintenance": ("read", "other"),
+    "report": ("read", "other"),
+    "transfer": ("upload", "download", "list", "rename", "folder", "permission", "other"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A scope made ready: masks, and one regular expression each for objects and programs (None: no limit)."""
+
+    actions: int = ALL
+    classes: int = ALL
+    objects: str | None = None
+    programs: str | None = None
+
+
+def limits_of(scope: Scope | Ticket | Job) -> Limits:
+    actions = scope.actions
+    if actions is None and isinstance(scope, Job):
+        actions = JOB_ACTIONS[scope.kind]  # type: ignore[assignment]
+    return Limits(
+        mask(actions, BIT),
+        mask(scope.classes, CLASS_BIT),
+        _objects_pattern(scope.objects),
+        _pattern(scope.programs) if isinstance(scope, Scope) and scope.programs is not None else None,
+    )
+
+
+def limits_frame(limits: Iterable[Limits]) -> pl.DataFrame:
+    """A row per scope; its number is its place."""
+    rows = list(limits)
+    return pl.DataFrame(
+        {
+            "scope": list(range(len(rows))),
+            "allowed_actions": [row.actions for row in rows],
+            "allowed_classes": [row.classes for row in rows],
+            "textual": [row.objects is not None or row.programs is not None for row in rows],
+            "judges_content": [row.classes != ALL or row.objects is not None for row in rows],
+        },
+        schema={
+            "scope": pl.UInt32, "allowed_actions": pl.UInt32, "allowed_classes": pl.UInt32,
+            "textual": pl.Boolean, "judges_content": pl.Boolean,
+        },
+    )  # fmt: skip
+
+
+def judge(rows: pl.DataFrame, limits: list[Limits], frame: pl.DataFrame) -> pl.Series:
+    """Boolean per row of `rows`: inside its `scope`; null: no scope, or nothing that a scope could judge.
+
+    `rows` has `scope`, `done`, `carried`, `objects`, `client_program`, `opaque`; `frame` is `limits_frame(limits)`.
+    """
+    joined = rows.join(frame, on="scope", how="left", maintain_order="left")
+    # A list of classes or objects can't be held against a statement that nobody understood.
+    blind = pl.col("opaque") & pl.col("judges_content")
+    within = ((pl.col("done") & pl.col("allowed_actions")) == pl.col("done")) & (
+        (pl.col("carried") & pl.col("allowed_classes")) == pl.col("carried")
+    )
+    judged = joined.select(
+        pl.when(pl.col("allowed_actions").is_null() | (pl.col("done") == 0))
+        .then(None)
+        .when(~within)
+        .then(pl.lit(value=False))
+        .when(blind)
+        .then(None)
+        .otherwise(pl.lit(value=True))
+        .alias("verdict"),
+        "textual",
+    )
+    verdict = judged["verdict"]
+    if not judged["textual"].any():
+        return verdict
+    return verdict & _texts_within(joined, limits)
+
+
+def _texts_within(joined: pl.DataFrame, limits: list[Limits]) -> pl.Series:
+    """Objects and programs against the patterns, one pass per scope that has patterns."""
+    numbered = joined.select("scope", "objects", "client_program", "textual").with_row_index("row")
+    parts = [
+        part.select("row", _matches(limits[int(part["scope"][0])]).alias("texts"))
+        for part in numbered.filter("textual").partition_by("scope")
+    ]
+    found = pl.concat(parts)
+    return numbered.join(found, on="row", how="left", maintain_order="left")["texts"].fill_null(value=True)
+
+
+def _matches(limits: Limits) -> pl.Expr:
+    checks = []
+    if limits.objects is not None:
+        checks.append(pl.col("objects").list.eval(pl.element().str.contains(limits.objects)).list.all())
+    if limits.programs is not None:
+        program = pl.col("client_program")
+        checks.append(program.is_null() | (program == "") | program.str.contains(limits.programs))
+    return pl.all_horizontal(checks)
+
+
+def _pattern(patterns: Iterable[str]) -> str:
+    return r"(?is)\A(?:" + "|".join(map(_wildcards, patterns)) + r")\z"
+
+
+def _objects_pattern(patterns: Iterable[str] | None) -> str | None:
+    return None if patterns is None else r"(?is)\A(?:" + "|".join(map(_object, patterns)) + r")\z"
+
+
+def _object(text: str) -> str:
+    """`patients` fits in any schema, `*.zip` in any folder; `his.patients` and `/out/*.zip` only where they say."""
+    schema = "" if "." in text or "/" in text else r"(?:[^/]*\.)?"
+    folder = "" if text.startswith("/") else "(?:.*/)?"
+    return folder + schema + _wildcards(text)
+
+
+def _wildcards(text: str) -> str:
+    """To a pattern of the regex crate: `*` stays in its folder, `**` does not; all else stands for itself."""
+    parts = re.split(r"(\*\*|\*|\?)", text)
+    return "".join({"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part)) for part in parts)
