@@ -80,7 +80,10 @@ def configure(
         f"web: {{listen: '127.0.0.1:{port}'}}", "sources:",
     ]  # fmt: skip
     for name, source in sources.items():
-        lines += [f"  {name}:", *(f"    {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in source.items())]
+        lines += [
+            f"  {name}:",
+            *(f"    {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in source.items()),
+        ]
     if register:
         (folder / "register.yaml").write_text(register, encoding="utf-8")
         lines.append("register: register.yaml")
@@ -88,7 +91,11 @@ def configure(
         key = folder / "webhook.key"
         key.write_bytes(secret)
         key.chmod(0o600)
-        lines += ["alerts:", "  channels:", "    oncall: {type: webhook, allow_private: true, url: " + webhook + ", secret_file: webhook.key}"]
+        lines += [
+            "alerts:",
+            "  channels:",
+            "    oncall: {type: webhook, allow_private: true, url: " + webhook + ", secret_file: webhook.key}",
+        ]
     config = folder / "hospital.yaml"
     config.write_text("\n".join(lines) + "\n" + more, encoding="utf-8")
     return config, port

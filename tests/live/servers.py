@@ -84,7 +84,9 @@ class PostgreSQL:
         command += ["-p", str(self.port), "-U", user, "-d", database]
         return subprocess.run(command, input=sql, capture_output=True, text=True, check=True, env=_env()).stdout
 
-    def run(self, program: str, *arguments: str, user: str, address: str = "127.0.0.1") -> subprocess.CompletedProcess[bytes]:
+    def run(
+        self, program: str, *arguments: str, user: str, address: str = "127.0.0.1"
+    ) -> subprocess.CompletedProcess[bytes]:
         command = [POSTGRES_BIN / program, "-h", address, "-p", str(self.port), "-U", user, *arguments]
         return subprocess.run(command, capture_output=True, check=True, env=_env())
 
@@ -109,7 +111,19 @@ def postgresql(folder: Path, zone: str = "Asia/Shanghai", **settings: str) -> It
         if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o055)
     shutil.chown(folder, "postgres", "postgres")
-    initdb = [POSTGRES_BIN / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+    initdb = [
+        POSTGRES_BIN / "initdb",
+        "-D",
+        data,
+        "-A",
+        "trust",
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "-N",
+    ]
     subprocess.run(_as("postgres", initdb), check=True, capture_output=True, env=_env(), cwd="/")
     options = {
         "listen_addresses": "127.0.0.1",
@@ -133,7 +147,10 @@ def postgresql(folder: Path, zone: str = "Asia/Shanghai", **settings: str) -> It
         file.writelines(f"{key} = '{value}'\n" for key, value in options.items())
     server = subprocess.Popen(
         _as("postgres", [POSTGRES_BIN / "postgres", "-D", data]),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_env(), cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_env(),
+        cwd="/",
     )
     try:
         ready = [POSTGRES_BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
@@ -151,7 +168,17 @@ class Vsftpd:
     root: Path
 
     def upload(self, file: Path, name: str, user: str) -> None:
-        command = ["curl", "-sS", "--noproxy", "*", "-T", str(file), f"ftp://127.0.0.1:{self.port}/incoming/{name}", "-u", f"{user}:x"]
+        command = [
+            "curl",
+            "-sS",
+            "--noproxy",
+            "*",
+            "-T",
+            str(file),
+            f"ftp://127.0.0.1:{self.port}/incoming/{name}",
+            "-u",
+            f"{user}:x",
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
 
@@ -170,18 +197,40 @@ def vsftpd(folder: Path, zone: str = "Asia/Shanghai") -> Iterator[Vsftpd]:
     secure.mkdir()
     log, xferlog, config = folder / "vsftpd.log", folder / "xferlog", folder / "vsftpd.conf"
     config.write_text(
-        "\n".join((
-            "listen=YES", "listen_ipv6=NO", "background=NO", "listen_address=127.0.0.1", f"listen_port={port}",
-            "anonymous_enable=NO", "local_enable=YES", "guest_enable=YES", "guest_username=ftp", "virtual_use_local_privs=YES",
-            "write_enable=YES", "chroot_local_user=YES", "allow_writeable_chroot=YES", f"local_root={root}",
-            f"secure_chroot_dir={secure}", f"pam_service_name={service.name}", "seccomp_sandbox=NO",
-            "xferlog_enable=YES", "dual_log_enable=YES", f"vsftpd_log_file={log}", f"xferlog_file={xferlog}",
-            "use_localtime=YES", "session_support=NO", "",
-        ))
+        "\n".join(
+            (
+                "listen=YES",
+                "listen_ipv6=NO",
+                "background=NO",
+                "listen_address=127.0.0.1",
+                f"listen_port={port}",
+                "anonymous_enable=NO",
+                "local_enable=YES",
+                "guest_enable=YES",
+                "guest_username=ftp",
+                "virtual_use_local_privs=YES",
+                "write_enable=YES",
+                "chroot_local_user=YES",
+                "allow_writeable_chroot=YES",
+                f"local_root={root}",
+                f"secure_chroot_dir={secure}",
+                f"pam_service_name={service.name}",
+                "seccomp_sandbox=NO",
+                "xferlog_enable=YES",
+                "dual_log_enable=YES",
+                f"vsftpd_log_file={log}",
+                f"xferlog_file={xferlog}",
+                "use_localtime=YES",
+                "session_support=NO",
+                "",
+            )
+        )
     )
     service.write_text("auth required pam_permit.so\naccount required pam_permit.so\n")
     try:
-        server = subprocess.Popen(["/usr/sbin/vsftpd", config], env=_env(TZ=zone), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            ["/usr/sbin/vsftpd", config], env=_env(TZ=zone), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             wait_until(lambda: answers(port), "vsftpd answers")
             yield Vsftpd(port, log, xferlog, root)
@@ -197,15 +246,39 @@ class MariaDB:
     log: Path
 
     def run(self, sql: str, *, user: str = "root", database: str = "", check: bool = True) -> str:
-        command = ["mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u", user, "--protocol=tcp", "--skip-ssl"]
+        command = [
+            "mariadb",
+            "--no-defaults",
+            "-h",
+            "127.0.0.1",
+            "-P",
+            str(self.port),
+            "-u",
+            user,
+            "--protocol=tcp",
+            "--skip-ssl",
+        ]
         done = subprocess.run([*command, database], input=sql, capture_output=True, text=True, check=False, env=_env())
         if check and done.returncode:
             pytest.fail(done.stderr)
         return done.stdout
 
     def dump(self, database: str, user: str) -> bytes:
-        command = ["mariadb-dump", "--no-defaults", "-h", "127.0.0.1", "-P", str(self.port), "-u", user, "--protocol=tcp", "--skip-ssl"]
-        return subprocess.run([*command, "--single-transaction", database], capture_output=True, check=True, env=_env()).stdout
+        command = [
+            "mariadb-dump",
+            "--no-defaults",
+            "-h",
+            "127.0.0.1",
+            "-P",
+            str(self.port),
+            "-u",
+            user,
+            "--protocol=tcp",
+            "--skip-ssl",
+        ]
+        return subprocess.run(
+            [*command, "--single-transaction", database], capture_output=True, check=True, env=_env()
+        ).stdout
 
 
 @contextmanager
@@ -219,20 +292,52 @@ def mariadb(folder: Path, zone: str = "Asia/Shanghai", **settings: str) -> Itera
             parent.chmod(parent.stat().st_mode | 0o055)
     shutil.chown(folder, "mysql", "mysql")
     shutil.chown(data, "mysql", "mysql")
-    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db", "--user=mysql"]
+    install = [
+        "mariadb-install-db",
+        "--no-defaults",
+        f"--datadir={data}",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--user=mysql",
+    ]
     subprocess.run(install, check=True, capture_output=True, env=_env())
     options = {
-        "datadir": str(data), "port": str(port), "bind-address": "127.0.0.1", "socket": str(folder / "m.sock"), "user": "mysql",
-        "plugin-load-add": "server_audit", "server-audit-logging": "ON", "server-audit-file-path": str(log),
-        "server-audit-events": "CONNECT,QUERY,TABLE", "skip-name-resolve": "ON", "pid-file": str(folder / "m.pid"),
+        "datadir": str(data),
+        "port": str(port),
+        "bind-address": "127.0.0.1",
+        "socket": str(folder / "m.sock"),
+        "user": "mysql",
+        "plugin-load-add": "server_audit",
+        "server-audit-logging": "ON",
+        "server-audit-file-path": str(log),
+        "server-audit-events": "CONNECT,QUERY,TABLE",
+        "skip-name-resolve": "ON",
+        "pid-file": str(folder / "m.pid"),
     } | {key.replace("_", "-"): value for key, value in settings.items()}
     server = subprocess.Popen(
         ["mariadbd", "--no-defaults", *(f"--{key}={value}" for key, value in options.items())],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_env(TZ=zone), cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_env(TZ=zone),
+        cwd="/",
     )
     try:
-        probe = ["mariadb-admin", "--no-defaults", "-h", "127.0.0.1", "-P", str(port), "-u", "root", "--skip-ssl", "ping"]
-        wait_until(lambda: subprocess.run(probe, check=False, capture_output=True, env=_env()).returncode == 0, "MariaDB answers")
+        probe = [
+            "mariadb-admin",
+            "--no-defaults",
+            "-h",
+            "127.0.0.1",
+            "-P",
+            str(port),
+            "-u",
+            "root",
+            "--skip-ssl",
+            "ping",
+        ]
+        wait_until(
+            lambda: subprocess.run(probe, check=False, capture_output=True, env=_env()).returncode == 0,
+            "MariaDB answers",
+        )
         yield MariaDB(port, log)
     finally:
         end(server)
@@ -245,8 +350,25 @@ class OpenSSH:
     key: Path
 
     def sftp(self, batch: str, user: str) -> subprocess.CompletedProcess[bytes]:
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", f"IdentityFile={self.key}", "IdentitiesOnly=yes"]
-        command = ["sftp", "-q", "-F", "none", "-P", str(self.port), *(part for option in options for part in ("-o", option)), "-b", "-", f"{user}@127.0.0.1"]
+        options = [
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "BatchMode=yes",
+            f"IdentityFile={self.key}",
+            "IdentitiesOnly=yes",
+        ]
+        command = [
+            "sftp",
+            "-q",
+            "-F",
+            "none",
+            "-P",
+            str(self.port),
+            *(part for option in options for part in ("-o", option)),
+            "-b",
+            "-",
+            f"{user}@127.0.0.1",
+        ]
         return subprocess.run(command, input=batch.encode(), capture_output=True, check=False)
 
 
@@ -279,15 +401,25 @@ def openssh(folder: Path, zone: str = "Asia/Shanghai") -> Iterator[OpenSSH]:
     logs = {name: folder / f"auth_{name}.log" for name in templates}
     rsyslog = folder / "rsyslog.conf"
     rsyslog.write_text(
-        'global(workDirectory="%s")\nmodule(load="imuxsock" SysSock.RateLimit.Interval="0")\n' % folder
+        f'global(workDirectory="{folder}")\nmodule(load="imuxsock" SysSock.RateLimit.Interval="0")\n'
         + "\n".join(templates.values())
         + "".join(f'\nauthpriv.* action(type="omfile" file="{path}" template="{name}")' for name, path in logs.items())
         + "\n"
     )
-    logger = subprocess.Popen(["rsyslogd", "-n", "-f", rsyslog, "-i", folder / "rsyslog.pid"], env=_env(TZ=zone), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    logger = subprocess.Popen(
+        ["rsyslogd", "-n", "-f", rsyslog, "-i", folder / "rsyslog.pid"],
+        env=_env(TZ=zone),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_until(lambda: Path("/dev/log").exists(), "rsyslog listens")
-        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", config], env=_env(TZ=zone), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            ["/usr/sbin/sshd", "-D", "-f", config],
+            env=_env(TZ=zone),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             wait_until(lambda: answers(port), "sshd answers")
             yield OpenSSH(port, logs, key)
