@@ -1,0 +1,126 @@
+"""PostgreSQL jsonlog (log_destination=jsonlog, 15 and later): one JSON object a line, always one line a record.
+
+A key whose value is NULL is left out. Severities are English here whatever lc_messages says; texts are translated.
+Bytes stand in the encoding of the session's database, so a line may be no UTF-8: each is decoded by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from parsers.decoding import clean, decode
+from parsers.events import Origin
+from parsers.framing import MAX_RECORD, line_starts, lines, split_lines, unfinished
+from parsers.postgresql_records import SKIPS, assemble, interpret, rejected
+from parsers.registry import Carry, Parsed, parser
+
+# PostgreSQL manual, "Using JSON-Format Log Output": key -> field of postgresql_records
+_KEYS = {
+    "timestamp": "stamp", "user": "user", "dbname": "database", "remote_host": "host", "session_id": "session",
+    "line_num": "line", "ps": "tag", "error_severity": "severity", "state_code": "state", "message": "message",
+    "detail": "detail", "context": "context", "statement": "query", "application_name": "application",
+    "backend_type": "backend",
+}  # fmt: skip
+_SCHEMA = {key: pl.Int64 if key == "line_num" else pl.String for key in _KEYS}
+_BLOCK = 64  # lines: below this a failing block is read one by one
+
+
+@parser(
+    "postgresql_jsonlog",
+    reference="PostgreSQL manual, Using JSON-Format Log Output; pgaudit README, Format",
+    framing=lines,
+    dialect="postgres",
+    skips=SKIPS,
+)
+def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
+    """Read whole jsonlog lines, with pgaudit messages inside.
+
+    `zone` is the server's log_timezone. Rejects: not_json (no JSON object, too long or only a part of a line),
+    bad_timestamp (no time or no session: not a record of PostgreSQL), bad_audit_payload.
+    """
+    if not chunk:
+        return Parsed(carry=carry)
+    cut = {"unfinished": unfinished(chunk)}
+    records = None if carry.get("unfinished") else _all_lines(chunk, origin.position)
+    broken: list[tuple[int, int, str, str]] = []
+    if records is None:
+        records, broken = _some_lines(chunk, origin.position, continued=bool(carry.get("unfinished")))
+    records = records.rename(_KEYS)
+    read = interpret(records, origin, zone, carry)
+    whole = assemble(Parsed(rejects=rejected(broken)), read)
+    return Parsed(whole.events, whole.rejects, whole.skips, {**whole.carry, **cut})
+
+
+def _all_lines(chunk: bytes, position: int) -> pl.DataFrame | None:
+    """The whole chunk at once; None where a line is bad, too long or not UTF-8."""
+    if b"\0" in chunk:
+        return None
+    try:
+        chunk.decode("utf-8")
+        frame = pl.read_ndjson(chunk, schema=_SCHEMA)
+    except (UnicodeDecodeError, pl.exceptions.PolarsError):
+        return None
+    starts = line_starts(chunk)
+    lengths = np.diff(starts, append=len(chunk))
+    if frame.height != starts.size or lengths.max() > MAX_RECORD or (lengths == MAX_RECORD).any():
+        return None
+    if b"\\u0000" in chunk or b"\\ud" in chunk or b"\\uD" in chunk:  # the reader makes NUL of a lone surrogate
+        frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True))
+    return frame.select(
+        pl.Series("position", starts.astype(np.uint64)) + position, pl.Series("length", lengths.astype(np.uint32)), *_KEYS
+    )
+
+
+def _some_lines(
+    chunk: bytes, position: int, *, continued: bool
+) -> tuple[pl.DataFrame, list[tuple[int, int, str, str]]]:
+    """What can be read of the chunk, line by line only in the blocks that do not parse, and rejects of the rest."""
+    split = split_lines(chunk, position, continued=continued)
+    values = _objects(split["text"])
+    good = values["good_"]
+    records = pl.concat([split.drop("text"), values.drop("good_")], how="horizontal").filter(good)
+    bad = split.filter(~good)
+    offsets = (bad["position"] - position).to_list()
+    rejects = [
+        (start + position, length, "not_json", decode(chunk[start : start + min(length, 16384)])[:4096])
+        for start, length in zip(offsets, bad["length"].to_list(), strict=True)
+    ]
+    return records, rejects
+
+
+def _objects(texts: pl.Series) -> pl.DataFrame:
+    """One row a text: the used keys, and whether it was an object (`good_`). Halves what fails, to isolate it."""
+    schema: dict[str, Any] = {**_SCHEMA, "good_": pl.Boolean}
+    if not texts.null_count() and len(texts):
+        try:
+            frame = pl.read_ndjson(str(texts.str.join("\n").item()).encode(), schema=_SCHEMA)
+        except pl.exceptions.PolarsError:
+            frame = None
+        if frame is not None and frame.height == len(texts):
+            return frame.with_columns(pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True), good_=pl.lit(value=True))
+    if len(texts) <= _BLOCK:
+        return pl.DataFrame([_one_object(text) for text in texts], schema=schema, orient="row")
+    half = len(texts) // 2
+    return pl.concat([_objects(texts[:half]), _objects(texts[half:])])
+
+
+def _one_object(text: str | None) -> list[Any]:
+    try:
+        value = json.loads(text or "")
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        return [None] * len(_KEYS) + [False]
+    row: list[Any] = []
+    for key in _KEYS:
+        item = value.get(key)
+        if key == "line_num":
+            row.append(item if isinstance(item, int) and abs(item) < 1 << 62 else None)
+        else:
+            row.append(clean(item) if isinstance(item, str) else None)
+    return [*row, True]
