@@ -81,8 +81,7 @@ def envelope(lines: pl.DataFrame, origin: Origin, zone: ZoneInfo, year: Year) ->
         .then(pl.lit("bad_timestamp"))
     )
     message = pl.col("message").fill_null("").str.strip_prefix(" ").str.strip_prefix("\ufeff")
-    nil = [pl.col(name).replace("-", None) for name in ("pid",)]
-    return read.with_columns(problem=problem, message=message, *nil), carried
+    return read.with_columns(problem=problem, message=message, pid=pl.col("pid").replace("-", None)), carried
 
 
 def _nothing(lines: pl.DataFrame) -> pl.DataFrame:
