@@ -25,6 +25,11 @@ from parsers.events import CONTEXT
 from parsers.events import UTC as UTC_TIME
 
 _CLIENT = ["system", "account", "client_ip"]
+_NO_TICKET = (
+    pl.lit(None, pl.String).alias("ticket"),
+    pl.lit(None, pl.Boolean).alias("ticket_scope"),
+    pl.lit(None, pl.Boolean).alias("ticket_covers"),
+)
 
 
 class Context:
@@ -49,7 +54,9 @@ class Context:
         self._zone = zone
         self._register = register if register is not None else Register()
         self._office_hours = office_hours
+        # Built once: a batch of few rows costs as much in building expressions as in running them.
         self._shape = file_shape(package_names, list_names)
+        self._done, self._carried = activity.done(), activity.carried()
         self._resolution = Resolution(self._register, Places(inside))
         self._limits: list[Limits] = []
         self._subjects = self._resolution.frame(self._number_roles())
@@ -74,9 +81,8 @@ class Context:
     def enrich(self, frame: pl.DataFrame) -> pl.DataFrame:
         """EVENTS and FACTS in, the same rows in the same order with CONTEXT columns out."""
         rows = self._with_subjects(frame).with_columns(
-            activity.done().alias("done"),
-            activity.carried().alias("carried"),
-            activity.objects().alias("objects"),
+            self._done.alias("done"),
+            self._carried.alias("carried"),
             (pl.col("understood") == "none").fill_null(value=False).alias("opaque"),
         )
         rows = self._with_times(rows)
@@ -189,11 +195,15 @@ class Context:
     def _with_tickets(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`ticket`, `ticket_scope`, `ticket_covers`: of the open tickets one that covers the act, else the earliest."""
         seen = rows["occurred_at"]
+        if self._tickets.is_empty():
+            return rows.with_columns(_NO_TICKET)
         # Only tickets that touch this frame: the join below pairs every act with every ticket of its person.
         near = self._tickets.filter((pl.col("from") <= seen.max()) & (pl.col("to") > seen.min())).with_row_index(
             "order"
         )
         pairs = rows.filter(pl.col("person").is_in(near["person"].unique().to_list())).join(near, on="person")
+        if pairs.is_empty():
+            return rows.with_columns(_NO_TICKET)
         pairs = pairs.filter(
             (pl.col("at").is_null() | (pl.col("at") == pl.col("system")))
             & (pl.col("occurred_at") >= pl.col("from"))
@@ -232,6 +242,8 @@ class Context:
     def _with_jobs(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`job`: the first registered job that covers the act whole."""
         acts = rows.filter(pl.col("jobs").list.len() > 0).drop("days", "start", "end").explode("jobs")
+        if acts.is_empty():
+            return rows.with_columns(pl.lit(None, pl.String).alias("job"))
         pairs = acts.join(self._jobs, left_on="jobs", right_on="number", how="inner")
         sensitive = pl.col("restriction").is_not_null()
         pairs = pairs.filter(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from config.register import Job, Scope, Ticket
-from detectors.context.activity import ALL, BIT, CLASS_BIT, mask
+from detectors.context.activity import ALL, BIT, CLASS_BIT, mask, objects
 
 JOB_ACTIONS = {
     "export": ("read", "export", "other"),
@@ -62,7 +62,7 @@ def limits_frame(limits: Iterable[Limits]) -> pl.DataFrame:
 def judge(rows: pl.DataFrame, limits: list[Limits], frame: pl.DataFrame) -> pl.Series:
     """Boolean per row of `rows`: inside its `scope`; null: no scope, or nothing that a scope could judge.
 
-    `rows` has `scope`, `done`, `carried`, `objects`, `client_program`, `opaque`; `frame` is `limits_frame(limits)`.
+    `rows` has `scope`, `done`, `carried`, `opaque`, `client_program`, tables and paths; `frame` is `limits_frame(limits)`.
     """
     joined = rows.join(frame, on="scope", how="left", maintain_order="left")
     # A list of classes or objects can't be held against a statement that nobody understood.
@@ -89,10 +89,12 @@ def judge(rows: pl.DataFrame, limits: list[Limits], frame: pl.DataFrame) -> pl.S
 
 def _texts_within(joined: pl.DataFrame, limits: list[Limits]) -> pl.Series:
     """Objects and programs against the patterns, one pass per scope that has patterns."""
-    numbered = joined.select("scope", "objects", "client_program", "textual").with_row_index("row")
+    columns = ("scope", "reads", "writes", "path", "path2", "client_program", "textual")
+    numbered = joined.select(columns).with_row_index("row")
+    limited = numbered.filter("textual").with_columns(objects().alias("objects"))
     parts = [
         part.select("row", _matches(limits[int(part["scope"][0])]).alias("texts"))
-        for part in numbered.filter("textual").partition_by("scope")
+        for part in limited.partition_by("scope")
     ]
     found = pl.concat(parts)
     return numbered.join(found, on="row", how="left", maintain_order="left")["texts"].fill_null(value=True)
