@@ -196,10 +196,10 @@ def query(
 @answering
 def check_config(config: Annotated[Path, typer.Argument(help="hospital.yaml")], json_lines: Json = False) -> None:
     """Check a configuration and everything it names; all faults at once. 检查配置。"""
-    from monitor.assemble import read_settings
+    from monitor.assemble import read_site
 
     try:
-        settings = read_settings(config)
+        settings = read_site(config).settings
     except ConfigError as error:
         if not json_lines:
             raise
@@ -231,10 +231,10 @@ def rules(
 @answering
 def alerts_test(config: ConfigFile, json_lines: Json = False) -> None:
     """Send a test message through every channel. 发送测试告警。"""
-    from monitor.assemble import read_settings
+    from monitor.assemble import read_site
     from monitor.listing import test_channels
 
-    if not test_channels(read_settings(config), as_json=json_lines):
+    if not test_channels(read_site(config), as_json=json_lines):
         raise typer.Exit(1)
 
 

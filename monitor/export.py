@@ -72,10 +72,10 @@ def _work(
             raise StartError(f"unknown time zone {timezone}; expected a name such as Asia/Shanghai") from None
         named = Named("site", "system", source or log_format, log_format)
         return [(path, named, parser, zone) for path in files], zone
-    from monitor.assemble import named_source, read_settings
+    from monitor.assemble import named_source, read_site
 
     assert config is not None
-    settings = read_settings(config, root)
+    settings = read_site(config, root).settings
     planned = plan(settings, files, source)
     return [
         (

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from config.settings import Settings
+from config.loader import LoadedSite
 from detectors.findings import FINDINGS
-from monitor.assemble import Assembly, assembled, named_source, read_settings
+from monitor.assemble import Assembly, assembled, named_source, read_site
 from monitor.findings import as_json, print_table
 from monitor.pipeline import Seen
 from monitor.protect import ephemeral_key
@@ -66,14 +66,15 @@ def latest(findings: Iterable[pl.DataFrame]) -> pl.DataFrame:
 def run_scan(
     config: Path, files: list[Path], *, root: Path | None, source: str | None, store: Path | None, json_lines: bool
 ) -> None:
-    settings = read_settings(config, root)
+    site = read_site(config, root)
+    settings = site.settings
     planned = plan(settings, files, source)
     if store is not None:
         from monitor.backfill import scan_into
 
-        found = scan_into(settings, planned, store, json_lines=json_lines)
+        found = scan_into(site, planned, store, json_lines=json_lines)
     else:
-        found = _report(settings, planned, json_lines=json_lines)
+        found = _report(site, planned, json_lines=json_lines)
     zone, language = settings.zone, settings.alerts.language or settings.language
     if json_lines:
         for line in as_json(found, zone, language):
@@ -82,9 +83,12 @@ def run_scan(
         print_table(found, zone, language)
 
 
-def _report(settings: Settings, planned: list[tuple[Path, str]], *, json_lines: bool) -> pl.DataFrame:
+def _report(site: LoadedSite, planned: list[tuple[Path, str]], *, json_lines: bool) -> pl.DataFrame:
     findings, counts = [], _Counts()
-    with assembled(settings, ephemeral_key()) as assembly, progress_bar(planned, shown=not json_lines) as progress:
+    with (
+        assembled(site, ephemeral_key(), lateness=None) as assembly,
+        progress_bar(planned, shown=not json_lines) as progress,
+    ):
         for seen in replay(assembly, planned, progress):
             counts.add(seen)
             findings.append(seen.observed.findings)
