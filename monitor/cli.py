@@ -232,9 +232,9 @@ def rules(
 def alerts_test(config: ConfigFile, json_lines: Json = False) -> None:
     """Send a test message through every channel. 发送测试告警。"""
     from monitor.assemble import read_site
-    from monitor.listing import test_channels
+    from monitor.listing import try_channels
 
-    if not test_channels(read_site(config), as_json=json_lines):
+    if not try_channels(read_site(config), as_json=json_lines):
         raise typer.Exit(1)
 
 
