@@ -95,10 +95,12 @@ def _why_en(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
 
 def _words(rule: Rule, found: Found) -> Mapping[str, object]:
     """Numbers that a rule's texts may name: {measured}, {threshold}, {events}, {minutes}."""
-    at_least = "≥" if found.measured and found.measured[0] >= MEMBER_CAP and rule.lines[0].measure == "distinct" else ""
+    # The last line is the one that tells most: `also` narrows what the first counts.
+    line, measured = (rule.lines[-1], found.measured[-1]) if found.measured else (None, found.total.events)
+    sketched = line is not None and line.measure == "distinct" and measured >= MEMBER_CAP
     return {
-        "measured": f"{at_least}{found.measured[0]}" if found.measured else found.total.events,
-        "threshold": rule.lines[0].least if rule.lines else 1,
+        "measured": f"≈{measured}" if sketched else measured,
+        "threshold": line.least if line else 1,
         "events": found.total.events,
         "minutes": rule.timespan_seconds // 60,
     }
