@@ -170,7 +170,7 @@ def _text(column: str, value: SigmaType) -> Tree:
         return _network(column, value)
     if isinstance(value, SigmaRegularExpression):
         flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-        source = "".join(part for part in value.regexp.s if isinstance(part, str))
+        source = str(value.regexp)
         return Test(column, "matches", _linear(column, f"(?{flags}){source}" if flags else source))
     if isinstance(value, SigmaString):
         return _string(column, value)
