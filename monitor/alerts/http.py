@@ -25,7 +25,15 @@ _USER_AGENT = "hiswatch"
 class Receiver:
     """A fixed URL out of the configuration. `timeout_seconds` bounds the whole answer, not only each read."""
 
-    def __init__(self, channel: str, url: str, *, timeout_seconds: float = 10.0, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        channel: str,
+        url: str,
+        *,
+        timeout_seconds: float = 10.0,
+        allow_private: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         parts = urlsplit(url)
         self._channel = channel
         self._scheme = parts.scheme
@@ -36,7 +44,10 @@ class Receiver:
         self._allow_private = allow_private
         self._timeout = timeout_seconds
         self._client = httpx.Client(
-            trust_env=False, follow_redirects=False, timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS)
+            verify=tls or ssl.create_default_context(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
         )
 
     def post(self, body: bytes, headers: Mapping[str, str], *, path: str = "") -> bytes:
@@ -71,13 +82,15 @@ class Receiver:
         except OSError as error:
             raise DeliveryError(self._channel, "dns") from error
         addresses = [str(item[4][0]).partition("%")[0] for item in found]
-        if not self._allow_private:
-            # plain http is for a listed host in the hospital's own network only
-            if self._scheme != "https" or not all(ipaddress.ip_address(address).is_global for address in addresses):
-                raise DeliveryError(self._channel, "forbidden_address")
-        elif any(_never(address) for address in addresses):
+        if not all(self._allowed(ipaddress.ip_address(address)) for address in addresses):
             raise DeliveryError(self._channel, "forbidden_address")
         return addresses[0]
+
+    def _allowed(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        """Public addresses by https; private ones and plain http inside the hospital only where the operator says so."""
+        if ip.is_link_local or ip.is_multicast or ip.is_unspecified:  # link-local: metadata services of clouds
+            return False
+        return self._scheme == "https" if ip.is_global else self._allow_private
 
     def _judge(self, status: int) -> None:
         if 200 <= status < 300:
@@ -99,12 +112,6 @@ class Receiver:
             if time.monotonic() > deadline:
                 raise DeliveryError(self._channel, "timeout")
         return body
-
-
-def _never(address: str) -> bool:
-    """Addresses that no receiver has, private or not: link-local (metadata services), multicast, unspecified."""
-    ip = ipaddress.ip_address(address)
-    return ip.is_link_local or ip.is_multicast or ip.is_unspecified
 
 
 def _reason(error: httpx.HTTPError) -> str:

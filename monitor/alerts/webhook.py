@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,12 +35,13 @@ class WebhookChannel:
         secret_file: Path | None = None,
         timeout_seconds: float = 10.0,
         allow_private: bool = False,
+        tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self._secret_file = secret_file
         self._clock = clock
-        self._receiver = Receiver(name, url, timeout_seconds=timeout_seconds, allow_private=allow_private)
+        self._receiver = Receiver(name, url, timeout_seconds=timeout_seconds, allow_private=allow_private, tls=tls)
 
     def send(self, payload: Payload) -> None:
         body = encode(payload)
