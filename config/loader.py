@@ -49,7 +49,7 @@ def load_site(
     document = read_yaml(path)
     base = Path(path).absolute().parent
     context = {"base": base, "root": Path(root).absolute() if root is not None else None}
-    settings, problems = validate(Settings, document, context)
+    settings, problems = validate(Settings, document, context, {"site": {"id": "unknown"}, "sources": {}})
     zone = ZoneInfo(settings.timezone) if settings else _raw_zone(document)
     if settings is not None:
         problems += [document.problem(*fault) for fault in _faults(settings, document, formats)]
@@ -157,7 +157,7 @@ def _referred(document: Document, keys: Keys, error: ConfigError) -> Iterator[Pr
 
 
 def _faults(settings: Settings, document: Document, formats: Collection[str] | None) -> Iterator[Fault]:
-    yield from _source_faults(settings, formats)
+    yield from _source_faults(settings, document, formats)
     packs = shipped_packs()
     for index, pack in enumerate(settings.catalogue.packs or ()):
         if pack not in packs:
@@ -177,7 +177,9 @@ def _faults(settings: Settings, document: Document, formats: Collection[str] | N
     yield from _alert_faults(settings, document)
 
 
-def _source_faults(settings: Settings, formats: Collection[str] | None) -> Iterator[Fault]:
+def _source_faults(settings: Settings, document: Document, formats: Collection[str] | None) -> Iterator[Fault]:
+    if not document.data.get("sources", True):
+        yield ("sources",), "must not be empty"
     paths: dict[str, str] = {}
     for name, source in settings.sources.items():
         if formats is not None and source.format not in formats:

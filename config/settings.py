@@ -194,7 +194,7 @@ class Settings(Model):
     office_hours: OfficeHours = Field(OfficeHours(), description="office hours of the hospital")
     networks: Networks = Field(Networks(), description="addresses")
     sources: dict[Identifier, Source] = Field(
-        min_length=1, description="logs to read, by name; a file belongs to the first source whose path matches"
+        description="logs to read, by name; a file belongs to the first source whose path matches"
     )
     register_file: FilePath | None = Field(
         None, alias="register", description="register of vendors, people, jobs and tickets"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -38,24 +39,27 @@ _BOUNDS = {
 }  # fmt: skip
 
 
-def validate(model: type[M], document: Document, context: Mapping[str, Any]) -> tuple[M | None, list[Problem]]:
+def validate(
+    model: type[M], document: Document, context: Mapping[str, Any], stand_in: Mapping[str, Any] | None = None
+) -> tuple[M | None, list[Problem]]:
     """The model, or what could be saved of it, and every fault of form.
 
-    With faults the entries that hold them (two keys deep, such as one source) are left out and the rest is read again,
-    so that faults of meaning elsewhere are found in the same run. None: nothing could be saved.
+    With faults the faulty values are left out, and where that is not enough the entries that hold them, and the rest is
+    read again, so that faults of meaning elsewhere are found in the same run; `stand_in` takes the place of required
+    keys. None: nothing could be saved.
     """
     data = document.data
     if not isinstance(data, dict):
         return None, [document.problem((), f"expected keys and values, got {_named(data)}")]
     problems: list[Problem] = []
-    for _ in range(3):
+    for depth in (len(document.places), 2, 1, 1):
         try:
             return _read(model, data, context), problems
         except ValidationError as error:
             details = error.errors(include_url=False)
             if not problems:
                 problems = _problems(model, document, details)
-            data = _pruned(data, [_keys(data, item["loc"]) for item in details])
+            data = {**(stand_in or {}), **_pruned(data, [_keys(data, item["loc"])[:depth] for item in details])}
     return None, problems
 
 
@@ -196,12 +200,21 @@ def _members(kind: Any) -> list[Any]:
 
 
 def _pruned(data: dict[str, Any], faulty: list[Keys]) -> dict[str, Any]:
-    """`data` without the entries (at most two keys deep) that hold a fault."""
-    pruned = {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}
+    """`data` without what lies at the given keys; without what holds it where it is not there or is in a list."""
+    pruned: dict[str, Any] = deepcopy(data)
     for keys in faulty:
-        section = pruned.get(str(keys[0])) if keys else None
-        if len(keys) > 1 and isinstance(section, dict) and keys[1] in section:
-            del section[str(keys[1])]
-        elif len(keys) == 1:
-            pruned.pop(str(keys[0]), None)
+        _drop(pruned, keys)
     return pruned
+
+
+def _drop(data: dict[str, Any], keys: Keys) -> None:
+    holders: list[tuple[dict[str, Any], str]] = []
+    here: Any = data
+    for key in keys:
+        if not isinstance(here, dict) or key not in here:
+            break
+        holders.append((here, str(key)))
+        here = here[key]
+    if holders:
+        holder, key = holders[-1]
+        del holder[key]
