@@ -57,7 +57,11 @@ COMMANDS = {
     "RMDIR": "RMD",
     "CHMOD": "SITE CHMOD",
 }
-_DIALOGUE = ("FTP command", "FTP response", "DEBUG")
+
+
+def is_dialogue() -> pl.Expr:
+    """The message is a line of the FTP dialogue (after `read_messages`)."""
+    return pl.col("verb").is_in(["FTP command", "FTP response", "DEBUG"]).fill_null(value=False)
 
 
 @parser(
@@ -77,7 +81,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     frame = frame.with_columns(
         skip=pl.when(pl.col("blank"))
         .then(pl.lit("blank"))
-        .when(pl.col("occurred_at").is_not_null() & pl.col("verb").is_in(_DIALOGUE))
+        .when(pl.col("occurred_at").is_not_null() & is_dialogue())
         .then(pl.lit("protocol")),
     )
     frame = frame.with_columns(
@@ -85,7 +89,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
         .then(pl.lit("too_long"))
         .when(pl.col("skip").is_not_null())
         .then(None)
-        .when(pl.col("action").is_null() & ~pl.col("verb").is_in(_DIALOGUE).fill_null(value=False))
+        .when(pl.col("action").is_null() & ~is_dialogue())
         .then(pl.lit("unknown_form"))
         .when(pl.col("occurred_at").is_null())
         .then(pl.lit("bad_timestamp")),
@@ -146,6 +150,7 @@ def event_columns(told: pl.DataFrame) -> pl.DataFrame:
         "length",
         "occurred_at",
         "action",
+        record_role=pl.lit("main"),
         forgeable=pl.col("forgeable") | (renamed & (path.str.count_matches(" /", literal=True) > 1)),
         outcome=pl.when((verb == "CONNECT") & path.is_null() | ok).then(pl.lit("ok")).otherwise(pl.lit("failed")),
         error_code=pl.when(moved & ~ok & (size > 0)).then(pl.lit("aborted")),
