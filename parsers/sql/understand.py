@@ -1,0 +1,406 @@
+"""Text -> `Structure`, in a worker: limits, splitting, tree, grammars of ours, embedded SQL. Never raises.
+
+Source of the rules: what sqlglot 30.30 leaves opaque (`Command`), refuses or misreads, tried one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from parsers.sql.lexer import Scan, literal_places, name_of, numbered_scan, ordinal_of, scan, value_of, within_limits
+from parsers.sql.structure import Limit, Ref, SlotUse, Statement, Structure
+from parsers.sql.tree import Reader, Relation, TooComplex
+
+# Its logger would write pieces of the statement.
+sqlglot.logger.disabled = True
+
+REASONS = frozenset({
+    "", "too_long", "too_many_tokens", "too_deep", "joins_without_on", "too_many_statements", "too_complex", "recursion",
+    "parse_error", "command", "grammar", "empty", "truncated", "failed",
+})  # fmt: skip
+MAX_NODES = 20_000
+MAX_EMBEDDED_DEPTH = 3
+MAX_EMBEDDED = 32
+
+Word = tuple[str, str, int, int]  # kind, lower text (of words) or text, start, end
+
+
+@dataclass(slots=True)
+class Text:
+    """One text being read: its placeholder form, what the placeholders stand for, how deep it is embedded."""
+
+    dialect: str
+    source: str                       # with numbered placeholders
+    words: list[Word]
+    values: dict[int, str]            # ordinal -> literal text, strings only
+    counts: dict[int, int]
+    depth: int = 0
+    budget: list[int] = field(default_factory=lambda: [MAX_EMBEDDED])
+    temporary: dict[str, Any] = field(default_factory=dict)  # temporary tables of this text, as CTEs
+    bound: list[bool] = field(default_factory=lambda: [False])  # embedded SQL was read
+
+    def slice(self, words: list[Word]) -> str:
+        return self.source[words[0][2] : words[-1][3]] if words else ""
+
+
+def structure(text: str, dialect: str) -> Structure:
+    """What `text` says. Runs in a worker process; raises nothing, whatever the text."""
+    try:
+        scanned = scan(text, dialect)
+        return analyse(scanned)
+    except RecursionError:
+        return Structure((Statement(understood="lexical", reason="recursion"),))
+    except Exception:  # noqa: BLE001  a text that breaks the reader must not break the worker; it stays lexical
+        return Structure((Statement(understood="lexical", reason="failed"),))
+
+
+def analyse(scanned: Scan) -> Structure:
+    reason = within_limits(scanned)
+    if reason is not None:
+        return Structure((Statement(understood="lexical", reason=reason),))
+    text = prepared(scanned)
+    if not text.words:
+        return Structure((Statement(understood="lexical", reason="empty"),))
+    statements = read(text)
+    return Structure(tuple(statements), text.bound[0])
+
+
+def prepared(scanned: Scan, depth: int = 0, budget: list[int] | None = None) -> Text:
+    """The placeholder form of a scanned text, its binds numbered by place."""
+    source = numbered_scan(scanned)
+    places = literal_places(scanned)
+    dialect = scanned.dialect
+    values = {p.ordinal: value_of(scanned.text[p.spans[0][0] : p.spans[0][1]], dialect) for p in places if p.kind == "string"}
+    counts = {p.ordinal: len(p.spans) for p in places if len(p.spans) > 1}
+    again = scan(source, dialect)
+    if any(kind == "bind" for kind, _, _ in again.tokens):
+        source = _numbered_binds(source, again)
+        again = scan(source, dialect)
+    words = [(kind, source[start:end].lower() if kind == "word" else source[start:end], start, end) for kind, start, end in again.tokens]
+    return Text(dialect, source, words, values, counts, depth, budget if budget is not None else [MAX_EMBEDDED])
+
+
+def _numbered_binds(source: str, scanned: Scan) -> str:
+    """`?` and `%s` become :hw_1, :hw_2 …, names :hw_n by first appearance; `$1`, `:1` and variables stay."""
+    parts: list[str] = []
+    behind = 0
+    count = 0
+    names: dict[str, int] = {}
+    for kind, start, end in scanned.tokens:
+        if kind != "bind":
+            continue
+        bind = source[start:end]
+        if bind in {"?", "%s"}:
+            count += 1
+            new = f":hw_{count}"
+        elif bind[0] == ":" and not bind[1:].lstrip("b").isdigit():
+            new = f":hw_{names.setdefault(bind[1:].lower(), len(names) + 1)}"
+        elif bind[0] == ":" and bind[1:].isdigit():
+            new = f":b{bind[1:]}"
+        else:
+            continue
+        parts += (source[behind:start], new, " ")
+        behind = end
+    parts.append(source[behind:])
+    return "".join(parts)
+
+
+# --- splitting ---------------------------------------------------------------------------------------------------------
+
+_CODE = frozenset({"function", "procedure", "trigger", "package", "event", "type", "proc"})
+
+
+def read(text: Text) -> list[Statement]:
+    """All statements of a text."""
+    found: list[Statement] = []
+    for words in _split(text.words):
+        found.extend(statements(text, words))
+    return found or [Statement(understood="lexical", reason="empty")]
+
+
+def _split(words: list[Word]) -> list[list[Word]]:
+    """Words by statement. A compound statement (a block, a routine's body) keeps its semicolons."""
+    parts: list[list[Word]] = []
+    current: list[Word] = []
+    for at, word in enumerate(words):
+        if word[0] == "op" and word[1] == ";" and not _compound(current):
+            if current:
+                parts.append(current)
+            current = []
+            continue
+        current.append(words[at])
+    while current and current[-1][1] == ";":
+        current.pop()
+    if current:
+        parts.append(current)
+    return parts
+
+
+def _compound(words: list[Word]) -> bool:
+    """Whether what has been read so far is the inside of a block that semicolons do not end."""
+    if not words:
+        return False
+    first = words[0][1]
+    if first == "begin":
+        return len(words) > 1 and words[1][1] not in {"transaction", "work", "tran", "isolation", "read", "immediate", "deferred", "distributed"}
+    if first == "declare":
+        # A declaration of Oracle's or MariaDB's block; PostgreSQL's and SQL Server's DECLARE name one thing.
+        return len(words) > 1 and not words[1][1].startswith("@") and not any(w[1] == "cursor" for w in words[1:8])
+    if first in {"create", "alter"} and any(w[1] in _CODE for w in words[1:8]):
+        # PostgreSQL's body is a string; everywhere else it runs to the end of the text.
+        return not any(w[0] == "string" and before[1] == "as" for before, w in zip(words, words[1:], strict=False))
+    return False
+
+
+# --- one statement -----------------------------------------------------------------------------------------------------
+
+
+def statements(text: Text, words: list[Word], *, body: bool = False) -> list[Statement]:
+    from parsers.sql import embedded
+
+    while len(words) > 2 and words[0][1] == "(" and words[-1][1] == ")" and words[1][1] in {"select", "with", "("} and _encloses(words):
+        words = words[1:-1]
+    first = words[0][1]
+    handled = embedded.GRAMMARS.get(first)
+    if handled is not None:
+        done = handled(text, words)
+        if done is not None:
+            return [done]
+    return [by_tree(text, words, body=body)]
+
+
+def _encloses(words: list[Word]) -> bool:
+    depth = 0
+    for at, word in enumerate(words):
+        if word[0] == "op":
+            depth += (word[1] == "(") - (word[1] == ")")
+            if depth == 0 and at < len(words) - 1:
+                return False
+    return True
+
+
+def by_tree(text: Text, words: list[Word], *, body: bool = False) -> Statement:
+    """A statement that sqlglot reads; what it leaves opaque is named by its first words."""
+    from parsers.sql import embedded
+
+    source, outfile = _without_outfile(text, words)
+    verb = embedded.verb_of(words)
+    try:
+        tree = sqlglot.parse_one(source, dialect=text.dialect, max_nodes=MAX_NODES)
+    except SqlglotError:
+        return embedded.unparsed(text, words, "parse_error", verb)
+    except RecursionError:
+        return embedded.unparsed(text, words, "recursion", verb)
+    if tree is None or isinstance(tree, (exp.Command, exp.Alias, exp.Column, exp.Literal, exp.Identifier)):
+        return embedded.unparsed(text, words, "command", verb)
+    try:
+        statement = from_tree(text, tree, verb, body=body)
+    except TooComplex:
+        return embedded.unparsed(text, words, "too_complex", verb)
+    except RecursionError:
+        return embedded.unparsed(text, words, "recursion", verb)
+    if outfile is not None:
+        slots = tuple(slot for slot in statement.slots if slot.ordinal != outfile or slot.kind != "literal")
+        path = (SlotUse("path", (), None, "literal", outfile),) if outfile else ()
+        statement = statement.but(destination="file", slots=slots + path)
+    return statement
+
+
+def _without_outfile(text: Text, words: list[Word]) -> tuple[str, int | None]:
+    """Source without `INTO OUTFILE 'file' options`, and the ordinal of the file's name (0: not a literal)."""
+    if text.dialect != "mysql":
+        return text.slice(words), None
+    for at in range(len(words) - 1):
+        if words[at][1] == "into" and words[at + 1][1] in {"outfile", "dumpfile"}:
+            break
+    else:
+        return text.slice(words), None
+    stop = at + 2
+    ordinal = ordinal_of(words[stop][1].strip("'")) or 0 if stop < len(words) else 0
+    while stop < len(words) and words[stop][1] not in {"from", "where", "group", "order", "limit", "union", "having"}:
+        stop += 1
+    head = text.source[words[0][2] : words[at][2]]
+    tail = text.source[words[stop][2] : words[-1][3]] if stop < len(words) else ""
+    return head + " " + tail, ordinal
+
+
+def from_tree(text: Text, tree: Any, verb: str, *, body: bool = False) -> Statement:
+    """A parsed statement."""
+    reader = Reader(text.dialect, text.counts, text.temporary)
+    made = _from_tree(text, reader, tree, verb, body=body)
+    if reader.sql_texts:
+        from parsers.sql import embedded
+
+        inner = embedded.run_texts(text, reader.sql_texts)
+        slots = tuple(
+            SlotUse("dynamic", (), None, slot.kind, slot.ordinal, slot.count) if slot.kind == "literal" and slot.ordinal in reader.sql_texts else slot
+            for slot in made.slots
+        )
+        made = made.but(inner=inner, slots=slots)
+    if reader.link and made.destination == "table" and any("@" in reader.tables[use] for use in reader.targets):
+        made = made.but(destination="other_database")
+    return made
+
+
+def _from_tree(text: Text, reader: Reader, tree: Any, verb: str, *, body: bool) -> Statement:
+    outer = reader.outer
+    if isinstance(tree, (exp.Query, exp.Values)):
+        relation = reader.query(tree, outer, None, None)
+        into = _into(tree)
+        if into is None or body or text.dialect in {"mysql", "oracle"}:
+            return reader.statement(verb if verb != "other" else "select", relation.all(), relation.blocks)
+        return _made_table(text, reader, relation, into.this, "select", temporary=bool(into.args.get("temporary")), query=tree)
+    if isinstance(tree, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
+        relation = reader.change(tree, outer)
+        place = "table" if isinstance(tree, exp.Insert) else "client"
+        if isinstance(tree, exp.Insert) and not isinstance(tree.expression, exp.Query):
+            place = "client" if tree.args.get("returning") else "table"
+        bare = isinstance(tree, (exp.Update, exp.Delete)) and tree.args.get("where") is None and not tree.args.get("limit")
+        remote = any(reader.tables[use].count(".") >= 3 or "@" in reader.tables[use] for use in reader.targets)
+        return reader.statement(verb, relation.all(), relation.blocks, destination="other_database" if remote else place, unrestricted=bare)
+    if isinstance(tree, exp.Create):
+        return _create(text, reader, tree)
+    if isinstance(tree, exp.Copy):
+        return _copy(reader, tree)
+    if isinstance(tree, exp.Describe):
+        tables = _names(reader, tree.this) if isinstance(tree.this, exp.Table) else ()
+        return reader.statement("other", (), (), reads=tables)
+    if isinstance(tree, (exp.Drop, exp.TruncateTable, exp.Alter)):
+        return _definition_change(reader, tree, verb)
+    if isinstance(tree, (exp.Grant, exp.Revoke)):
+        target = tree.args.get("securable")
+        return reader.statement(verb, (), (), reads=_names(reader, target) if target is not None else (), privilege_change=True)
+    # Set, Use, Transaction, Analyze, Comment, Kill …: subqueries inside are read, nothing leaves.
+    relation = Relation()
+    held: list[Ref] = []
+    from parsers.sql.tree import Scope
+
+    scope = Scope(reader.draft(), outer, None)
+    if isinstance(tree, exp.Expr):
+        for table in [tree.this] if isinstance(tree.this, exp.Table) else []:
+            reader.use(reader.name(table), scope)
+        else:
+            reader.walk(tree, scope, held)
+    return reader.statement(verb, (), relation.blocks or (0,))
+
+
+def _names(reader: Reader, node: Any) -> tuple[str, ...]:
+    found = [reader.name(table) for table in node.find_all(exp.Table)] if isinstance(node, exp.Expr) else []
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+def _into(tree: Any) -> Any:
+    while isinstance(tree, (exp.SetOperation, exp.Subquery, exp.Paren)):
+        tree = tree.this
+    return tree.args.get("into") if isinstance(tree, exp.Select) else None
+
+
+def _made_table(text: Text, reader: Reader, relation: Relation, target: Any, verb: str, *, temporary: bool, query: Any) -> Statement:
+    """CREATE TABLE AS, SELECT INTO, views: the result stays in the database."""
+    from parsers.sql.tree import _Cte
+
+    name = reader.name(target.this if isinstance(target, exp.Schema) else target)
+    if temporary or name.startswith("#"):
+        if query is not None:
+            stripped = query.copy() if _into(query) is not None else query
+            if (into := _into(stripped)) is not None:
+                into.pop()
+            text.temporary[name.casefold()] = _Cte(stripped, [], {**reader.outer})
+        return reader.statement(verb, relation.all(), relation.blocks, destination="table", schema_change=False)
+    reader.writes.append(name)
+    place = "other_database" if "@" in name or name.count(".") >= 3 else "table"
+    return reader.statement(verb, relation.all(), relation.blocks, destination=place, schema_change=True)
+
+
+_RIGHTS = frozenset({"user", "role", "login", "profile", "policy", "credential", "application"})
+
+
+def _create(text: Text, reader: Reader, tree: Any) -> Statement:
+    kind = str(tree.args.get("kind") or "").lower()
+    properties = tree.args.get("properties")
+    listed = properties.expressions if properties is not None else ()
+    temporary = any(isinstance(p, (exp.TemporaryProperty, exp.GlobalProperty)) for p in listed)
+    target = tree.this
+    query = tree.expression
+    if isinstance(query, exp.Subquery) and isinstance(query.this, exp.Query):
+        query = query.this
+    if isinstance(query, exp.Query) and kind in {"table", "view"}:
+        relation = reader.query(query, reader.outer, None, None)
+        made = _made_table(text, reader, relation, target, "create", temporary=temporary, query=query)
+        return made.but(definition=kind == "view" and not any(isinstance(p, exp.MaterializedProperty) for p in listed))
+    like = [prop.this for prop in listed if isinstance(prop, exp.LikeProperty)]
+    if isinstance(target, exp.Schema):
+        like += [item.this for item in target.expressions if isinstance(item, exp.LikeProperty)]
+        target = target.this
+    reads = tuple(reader.name(table) for table in like if isinstance(table, exp.Table))
+    if isinstance(target, exp.Index):
+        table = target.args.get("table")
+        if isinstance(table, exp.Table):
+            reader.writes.append(reader.name(table))
+    elif isinstance(target, exp.Table) and kind in {"table", "view", "foreign table"}:
+        if not temporary:
+            reader.writes.append(reader.name(target))
+    elif isinstance(target, exp.UserDefinedFunction):
+        pass
+    return reader.statement("create", (), (), reads=reads, schema_change=not temporary, privilege_change=kind in _RIGHTS)
+
+
+def _copy(reader: Reader, tree: Any) -> Statement:
+    from parsers.sql.tree import Scope
+
+    inward = bool(tree.args.get("kind"))
+    target = tree.this
+    files = tree.args.get("files") or ()
+    first = files[0] if files else None
+    place = "client"
+    if isinstance(first, exp.Literal):
+        place = "file"
+        if (slot := reader.placeholder(first)) is not None:
+            reader.note(slot, "path", ())
+    elif first is not None and str(getattr(first, "name", "")).upper() == "PROGRAM":
+        place = "program"
+    for param in tree.args.get("params") or ():
+        ordinal = ordinal_of(str(getattr(param.this, "name", "") or param.this))
+        if ordinal is not None and place == "program":
+            reader.note(("literal", ordinal), "path", ())
+    dangerous = ("os_command",) if place == "program" else ("server_file",) if place == "file" else ()
+    if isinstance(target, exp.Subquery):
+        relation = reader.query(target.this, reader.outer, None, None)
+        return reader.statement("copy", relation.all(), relation.blocks, destination=place, dangerous=dangerous)
+    columns = [str(column.name) for column in target.expressions] if isinstance(target, exp.Schema) else []
+    table = target.this if isinstance(target, exp.Schema) else target
+    scope = Scope(reader.draft(), reader.outer, None)
+    relation = reader.use(reader.name(table), scope)
+    if inward:
+        reader._write(0)  # noqa: SLF001
+        return reader.statement("copy", (), (0,), destination="table", dangerous=dangerous)
+    outputs: list[Ref] = [((0,), column, False) for column in columns] or relation.all()
+    scope.draft.outputs += outputs
+    return reader.statement("copy", outputs, (0,), destination=place, dangerous=dangerous)
+
+
+def _definition_change(reader: Reader, tree: Any, verb: str) -> Statement:
+    kind = str(tree.args.get("kind") or "TABLE").upper()
+    if isinstance(tree, exp.TruncateTable):
+        nodes, dangerous = list(tree.expressions), ("truncate",)
+    elif isinstance(tree, exp.Drop):
+        nodes, dangerous = list(tree.args.get("tables") or ([tree.this] if tree.this is not None else [])), ()
+        if kind in {"TABLE", "DATABASE", "SCHEMA", "TABLESPACE"} and not tree.args.get("temporary"):
+            dangerous = ("drop",)
+    else:
+        nodes, dangerous = [tree.this], ()
+        if any(isinstance(action, exp.Drop) for action in tree.args.get("actions") or ()):
+            dangerous = ("drop",)
+    names = tuple(reader.name(node) for node in nodes if isinstance(node, exp.Table))
+    tables = kind in {"TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", ""} or isinstance(tree, exp.TruncateTable)
+    reader.writes += [name for name in names if name and tables]
+    temporary = bool(names) and all(name.startswith("#") for name in names)
+    return reader.statement(verb, (), (), schema_change=not temporary, dangerous=() if temporary else dangerous)
+
+
+__all__ = ["REASONS", "Limit", "Text", "analyse", "name_of", "prepared", "structure"]
