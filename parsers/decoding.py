@@ -6,23 +6,31 @@ visible escapes (``\xNN``). NUL and lone surrogates are always escaped: DuckDB r
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def decode(raw: bytes) -> str:
-    """Text of one record; raises nothing."""
+def decode(raw: bytes, other: Callable[[bytes], str] | None = None) -> str:
+    """Text of one record; raises nothing. `other` reads what is not UTF-8, where a format knows better."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        try:
-            text = raw.decode("gb18030")
-        except UnicodeDecodeError:
-            text = raw.decode("utf-8", "backslashreplace")
+        text = (other or _not_utf8)(raw)
     return clean(text)
+
+
+def _not_utf8(raw: bytes) -> str:
+    try:
+        return raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "backslashreplace")
 
 
 def clean(text: str) -> str:
@@ -32,14 +40,31 @@ def clean(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def decode_series(raw: pl.Series) -> pl.Series:
+def decode_series(raw: pl.Series, other: Callable[[bytes], str] | None = None) -> pl.Series:
     """`decode` for a Binary column; null stays null. Only a column with a value that is not UTF-8 is looped over."""
     try:
         text = raw.cast(pl.String)
     except pl.exceptions.ComputeError:  # strict=False does not help here: one bad value fails the whole column
-        values = [None if value is None else decode(value) for value in raw.to_list()]
+        values = [None if value is None else decode(value, other) for value in raw.to_list()]
         return pl.Series(raw.name, values, dtype=pl.String)
     return text.str.replace_all("\0", "\\x00", literal=True).alias(raw.name)
+
+
+def spoilt(chunk: bytes, ends: npt.NDArray[np.int64]) -> list[int]:
+    """Indexes of the records (they end at `ends`, rising) that are not UTF-8 or hold NUL; each byte is read once."""
+    zeros = np.flatnonzero(np.frombuffer(chunk, np.uint8) == 0) if b"\0" in chunk else np.zeros(0, np.int64)
+    found = set(np.searchsorted(ends, zeros, side="right").tolist())
+    view, position = memoryview(chunk), 0
+    while position < len(chunk):
+        try:
+            codecs.utf_8_decode(view[position:], "strict", True)
+        except UnicodeDecodeError as problem:
+            index = int(np.searchsorted(ends, position + problem.start, side="right"))
+            found.add(index)
+            position = int(ends[index]) if index < ends.size else len(chunk)
+        else:
+            break
+    return sorted(index for index in found if index < ends.size)
 
 
 def excerpt(raw: bytes, limit: int = 4096) -> str:

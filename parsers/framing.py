@@ -9,6 +9,8 @@ can mistake the middle of a line for a record. Where a chunk begins inside such 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -50,11 +52,13 @@ def line_starts(chunk: bytes) -> Positions:
     return starts
 
 
-def split_lines(chunk: bytes, position: int, *, continued: bool = False) -> pl.DataFrame:
+def split_lines(
+    chunk: bytes, position: int, *, continued: bool = False, other: Callable[[bytes], str] | None = None
+) -> pl.DataFrame:
     """One row a line: `position` UInt64 (absolute), `length` UInt32 (LF included), `text` String (without LF).
 
     `text` is decoded line by line (decoding.py), and null for every piece of a line longer than MAX_RECORD.
-    `continued`: the chunk before this one was `unfinished`, so the first line here is only the rest of one.
+    `other` reads the lines that are not UTF-8. `continued`: the chunk before this one was `unfinished`, so the first line here is only the rest of one.
     """
     starts = line_starts(chunk)
     lengths = np.diff(starts, append=len(chunk))
@@ -62,7 +66,7 @@ def split_lines(chunk: bytes, position: int, *, continued: bool = False) -> pl.D
         {
             "position": pl.Series(starts.astype(np.uint64)) + position,
             "length": pl.Series(lengths.astype(np.uint32)),
-            "text": _texts(chunk, starts, lengths),
+            "text": _texts(chunk, starts, lengths, other),
         },
         schema_overrides={"position": pl.UInt64, "length": pl.UInt32},
     )
@@ -77,7 +81,7 @@ def split_lines(chunk: bytes, position: int, *, continued: bool = False) -> pl.D
     return frame
 
 
-def _texts(chunk: bytes, starts: Positions, lengths: Positions) -> pl.Series:
+def _texts(chunk: bytes, starts: Positions, lengths: Positions, other: Callable[[bytes], str] | None) -> pl.Series:
     if not starts.size:
         return pl.Series("text", [], dtype=pl.String)
     body = chunk.removesuffix(b"\n")
@@ -88,6 +92,6 @@ def _texts(chunk: bytes, starts: Positions, lengths: Positions) -> pl.Series:
             pass
         else:
             return pl.Series("text", text.split("\n"), dtype=pl.String)  # faster than Polars' split and explode
-        return decode_series(pl.Series("text", body.split(b"\n"), dtype=pl.Binary))
+        return decode_series(pl.Series("text", body.split(b"\n"), dtype=pl.Binary), other)
     pieces = [chunk[start : start + length] for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)]
-    return pl.Series("text", [decode(piece.removesuffix(b"\n")) for piece in pieces], dtype=pl.String)
+    return pl.Series("text", [decode(piece.removesuffix(b"\n"), other) for piece in pieces], dtype=pl.String)

@@ -87,7 +87,9 @@ def _one_payload(text: str) -> list[str | None]:
 
 def _counted() -> pl.Expr:
     """SELECT and changes report rows; under EXPLAIN they were made, not sent, and under a cursor not yet fetched."""
-    return pl.col("command").is_in(_COUNTED) & ~pl.col("tag").is_in(["EXPLAIN", "DECLARE CURSOR"]).fill_null(value=False)
+    return pl.col("command").is_in(_COUNTED) & ~pl.col("tag").is_in(["EXPLAIN", "DECLARE CURSOR"]).fill_null(
+        value=False
+    )
 
 
 def _rows() -> pl.Expr:

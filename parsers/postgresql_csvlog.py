@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from parsers.decoding import clean, decode, decode_series, excerpt
+from parsers.decoding import clean, decode, excerpt, spoilt
 from parsers.events import Origin
 from parsers.framing import MAX_RECORD
 from parsers.postgresql_records import SKIPS, assemble, interpret, rejected
@@ -34,6 +34,7 @@ COLUMNS = (
     "query_pos", "location", "application_name", "backend_type", "leader_pid", "query_id",
 )  # fmt: skip
 _COUNTS = (23, 24, 26)
+_TAIL = 65536  # bytes at the end of a buffer in which its last record usually begins
 _USED = {
     "log_time": "stamp", "user_name": "user", "database_name": "database", "connection_from": "host",
     "session_id": "session", "session_line_num": "line", "command_tag": "tag", "error_severity": "severity",
@@ -73,7 +74,12 @@ def framing(buffer: bytes, *, final: bool) -> int:
     """Whole records at the start of `buffer`; a quote that never closes holds back at most MAX_RECORD bytes."""
     if not final and len(buffer) < MAX_RECORD and b"\n" not in buffer:
         return 0
-    return _regions(buffer, final=final).consumed
+    if final:
+        return len(buffer)
+    # a whole head is the beginning of a record wherever it stands, so only what follows one near the end is looked at
+    head = _WHOLE_HEAD.search(buffer, len(buffer) - _TAIL) if len(buffer) > 2 * _TAIL else None
+    start = head.start() if head else 0
+    return start + _regions(buffer[start:], final=False).consumed
 
 
 def _stamped(data: npt.NDArray[np.uint8], starts: Positions) -> npt.NDArray[np.bool_]:
@@ -84,8 +90,8 @@ def _stamped(data: npt.NDArray[np.uint8], starts: Positions) -> npt.NDArray[np.b
         return good
     for offset, wanted in enumerate(_STAMP):
         byte = data[at + offset]
-        good &= (byte - 0x30 < 10) if wanted == ord("d") else (byte == wanted)  # uint8: below "0" wraps to above 9
-    return good
+        good &= ((byte - 0x30) < 10) if wanted == ord("d") else (byte == wanted)  # uint8: below "0" wraps to above 9
+    return np.asarray(good)
 
 
 class _Grammar:
@@ -152,7 +158,7 @@ def _good_run(grammar: _Grammar, data: npt.NDArray[np.uint8], position: int, *, 
     if not _stamped(data, np.array([position]))[0]:
         return np.zeros(0, np.int64)
     ends, faults, strays = grammar.of(int(grammar.parity[position - 1]) if position else 0)
-    run = ends[np.searchsorted(ends, position, side="right") :]
+    run: Positions = ends[np.searchsorted(ends, position, side="right") :]
     fault = np.searchsorted(faults, position)
     if fault < faults.size:
         run = run[: np.searchsorted(run, faults[fault], side="right")]
@@ -164,7 +170,7 @@ def _good_run(grammar: _Grammar, data: npt.NDArray[np.uint8], position: int, *, 
         if balanced:  # the last record of a file that ends without a line break
             run = np.append(run, data.size)
     long = np.flatnonzero(np.diff(run, prepend=position) > MAX_RECORD)
-    return run[: long[0]] if long.size else run
+    return np.asarray(run[: long[0]] if long.size else run)
 
 
 def _bad_piece(chunk: bytes, data: npt.NDArray[np.uint8], position: int, *, final: bool) -> tuple[int, str]:
@@ -213,19 +219,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     regions = _regions(chunk, final=True)
     if not regions.starts.size:
         return Parsed(carry=carry)
-    counts = _column_counts(np.frombuffer(chunk, np.uint8), regions)
-    reasons = dict(regions.reasons)
-    bad = ~np.isin(counts, _COUNTS)
-    for index in np.flatnonzero(bad).tolist():
-        reasons.setdefault(index, "bad_columns")
-    good = np.ones(regions.starts.size, np.bool_)
-    good[list(reasons)] = False
-    frames = []
-    for columns in np.unique(counts[good]).tolist():
-        chosen = np.flatnonzero(good & (counts == columns))
-        frame, unreadable = _read(chunk, regions, chosen, columns)
-        frames.append(frame)
-        reasons.update(dict.fromkeys(unreadable, "bad_columns"))
+    frames, reasons = _frames(chunk, regions)
     pieces = {index: (int(regions.starts[index]), int(regions.ends[index]), why) for index, why in reasons.items()}
     rejects = rejected(
         [(start + origin.position, end - start, why, excerpt(chunk[start:end])) for start, end, why in pieces.values()]
@@ -239,6 +233,27 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
         line=pl.col("line").cast(pl.Int64, strict=False),
     )
     return assemble(Parsed(rejects=rejects), interpret(records, origin, zone, carry))
+
+
+def _frames(chunk: bytes, regions: _Regions) -> tuple[list[pl.DataFrame], dict[int, str]]:
+    """Records of each column count, and why the other pieces are none."""
+    every = np.arange(regions.starts.size)
+    if not regions.reasons:  # the ordinary chunk: all records of the present form, which always fill the last column
+        frame, unreadable = _read(chunk, regions, every, _COUNTS[-1])
+        if not unreadable and not frame["last"].null_count():
+            return [frame.drop("last")], {}
+    counts = _column_counts(np.frombuffer(chunk, np.uint8), regions)
+    reasons = dict(regions.reasons)
+    for index in np.flatnonzero(~np.isin(counts, _COUNTS)).tolist():
+        reasons.setdefault(index, "bad_columns")
+    good = np.ones(regions.starts.size, np.bool_)
+    good[list(reasons)] = False
+    frames = []
+    for columns in np.unique(counts[good]).tolist():
+        frame, unreadable = _read(chunk, regions, every[good & (counts == columns)], columns)
+        frames.append(frame.drop("last"))
+        reasons.update(dict.fromkeys(unreadable, "bad_columns"))
+    return frames, reasons
 
 
 def _read(chunk: bytes, regions: _Regions, chosen: Positions, columns: int) -> tuple[pl.DataFrame, list[int]]:
@@ -264,22 +279,21 @@ def _read(chunk: bytes, regions: _Regions, chosen: Positions, columns: int) -> t
         pl.Series("length", (ends - starts).astype(np.uint32)),
         *(pl.col(old).alias(new) for old, new in _USED.items() if old in names),
         *missing,
+        last=pl.col(names[-1]),
     )
-    order = ["position", "length", *_USED.values()]
+    order = ["position", "length", *_USED.values(), "last"]
     return used.select(order), unreadable
 
 
 def _utf8(chunk: bytes, starts: Positions, ends: Positions, *, whole: bool) -> bytes:
-    """The chosen records as UTF-8 without NUL, each decoded by itself where the chunk is not all UTF-8."""
-    if b"\0" not in chunk:
-        try:
-            chunk.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-        else:
-            return chunk if whole else b"".join(_slices(chunk, starts, ends))
-    texts = decode_series(pl.Series(_slices(chunk, starts, ends), dtype=pl.Binary))
-    return str(texts.str.join("").item()).encode()
+    """The chosen records as UTF-8 without NUL; those that are not are decoded each by itself."""
+    bad = spoilt(chunk, ends)
+    if whole and not bad:
+        return chunk
+    pieces = _slices(chunk, starts, ends)
+    for index in bad:
+        pieces[index] = decode(pieces[index]).encode()
+    return b"".join(pieces)
 
 
 def _slices(chunk: bytes, starts: Positions, ends: Positions) -> list[bytes]:
@@ -296,7 +310,7 @@ def _read_csv(text: bytes, names: tuple[str, ...], height: int) -> pl.DataFrame 
             text,
             has_header=False,
             schema=dict.fromkeys(names, pl.String),
-            columns=[index for index, name in enumerate(names) if name in _USED],
+            columns=[index for index, name in enumerate(names) if name in _USED or name == names[-1]],
         )
     except pl.exceptions.PolarsError:
         return None

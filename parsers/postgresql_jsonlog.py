@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from parsers.decoding import clean, decode
+from parsers.decoding import clean, decode, spoilt
 from parsers.events import Origin
 from parsers.framing import MAX_RECORD, line_starts, lines, split_lines, unfinished
 from parsers.postgresql_records import SKIPS, assemble, interpret, rejected
@@ -57,22 +57,30 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
 
 
 def _all_lines(chunk: bytes, position: int) -> pl.DataFrame | None:
-    """The whole chunk at once; None where a line is bad, too long or not UTF-8."""
-    if b"\0" in chunk:
-        return None
-    try:
-        chunk.decode("utf-8")
-        frame = pl.read_ndjson(chunk, schema=_SCHEMA)
-    except (UnicodeDecodeError, pl.exceptions.PolarsError):
-        return None
+    """The whole chunk at once, lines that are not UTF-8 decoded first; None where a line is bad or too long."""
     starts = line_starts(chunk)
     lengths = np.diff(starts, append=len(chunk))
-    if frame.height != starts.size or lengths.max() > MAX_RECORD or (lengths == MAX_RECORD).any():
+    if lengths.max() >= MAX_RECORD:
+        return None
+    ends = starts + lengths
+    text, bad = chunk, spoilt(chunk, ends)
+    if bad:
+        pieces = [chunk[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        for index in bad:
+            pieces[index] = decode(pieces[index]).encode()
+        text = b"".join(pieces)
+    try:
+        frame = pl.read_ndjson(text, schema=_SCHEMA)
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.height != starts.size:
         return None
     if b"\\u0000" in chunk or b"\\ud" in chunk or b"\\uD" in chunk:  # the reader makes NUL of a lone surrogate
         frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True))
     return frame.select(
-        pl.Series("position", starts.astype(np.uint64)) + position, pl.Series("length", lengths.astype(np.uint32)), *_KEYS
+        pl.Series("position", starts.astype(np.uint64)) + position,
+        pl.Series("length", lengths.astype(np.uint32)),
+        *_KEYS,
     )
 
 
@@ -102,7 +110,9 @@ def _objects(texts: pl.Series) -> pl.DataFrame:
         except pl.exceptions.PolarsError:
             frame = None
         if frame is not None and frame.height == len(texts):
-            return frame.with_columns(pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True), good_=pl.lit(value=True))
+            return frame.with_columns(
+                pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True), good_=pl.lit(value=True)
+            )
     if len(texts) <= _BLOCK:
         return pl.DataFrame([_one_object(text) for text in texts], schema=schema, orient="row")
     half = len(texts) // 2

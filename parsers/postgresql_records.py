@@ -69,8 +69,15 @@ def interpret(records: pl.DataFrame, origin: Origin, zone: ZoneInfo, carry: Carr
         state=pl.col("state").fill_null(NO_ERROR),
         message=pl.col("message").fill_null(""),
         occurred_at=local_time(pl.col("stamp").str.slice(0, 23), "%Y-%m-%d %H:%M:%S%.3f", zone),
-    ).with_columns(kind=_kind())
-    kinds = records.partition_by("kind", as_dict=True)
+    ).with_columns(usable=pl.col("occurred_at").is_not_null() & pl.col("session").is_not_null())
+    # the patterns of _kind run over what is no pgaudit message, mostly the smaller part
+    audit = pl.col("usable") & _bare() & pl.col("message").str.starts_with(pgaudit.PREFIX)
+    records = records.with_columns(kind=pl.when(audit).then(pl.lit("audit")))
+    others = records.filter(pl.col("kind").is_null()).with_columns(kind=_kind())
+    kinds = others.partition_by("kind", as_dict=True)
+    audits = records if not others.height else records.filter(pl.col("kind").is_not_null())
+    if audits.height:
+        kinds["audit",] = audits
     made: list[pl.DataFrame] = []
     rejects: list[tuple[int, int, str, str]] = []
     skips: dict[str, tuple[int, int]] = {}
@@ -91,6 +98,7 @@ def interpret(records: pl.DataFrame, origin: Origin, zone: ZoneInfo, carry: Carr
     events, carry = with_roles(events, carry)
     common = events.with_columns(
         outcome=pl.col("outcome").fill_null("unknown"),
+        forgeable=pl.col("forgeable").fill_null(value=False) if "forgeable" in events.columns else pl.lit(value=False),
         account="user",
         client_ip="host",
         client_program=pl.coalesce("application", pl.col("program") if "program" in events.columns else pl.lit(None)),
@@ -106,22 +114,26 @@ def _as_rejects(part: pl.DataFrame, reason: str) -> list[tuple[int, int, str, st
     return [(*row[:2], reason, (row[2] or "")[:4096]) for row in part.select("position", "length", "message").rows()]
 
 
+def _bare() -> pl.Expr:
+    """Messages of the server about a statement hide context and statement.
+
+    Everything a client can phrase is tied to this: RAISE LOG in a DO block writes any message, but with both.
+    """
+    return (pl.col("state") == NO_ERROR) & pl.col("context").is_null() & pl.col("query").is_null()
+
+
 def _kind() -> pl.Expr:
-    """What a record is about, the first that fits. Everything a client can phrase is tied to columns it cannot fill:
-    RAISE LOG in a DO block writes any message, but not without context and query."""
+    """What a record that is no pgaudit message is about, the first that fits."""
     col = pl.col
     ok = col("state") == NO_ERROR
     message, user = col("message"), col("user")
-    # a message of the server about a statement itself hides context and statement
-    bare = ok & col("context").is_null() & col("query").is_null()
+    bare = _bare()
     authentication = col("tag").is_in(["authentication", "startup"]).fill_null(value=False)
     own = user.is_null() & col("host").is_null()
     backend = col("backend")
     return (
-        pl.when(col("occurred_at").is_null() | col("session").is_null())
+        pl.when(~col("usable"))
         .then(pl.lit("bad_timestamp"))
-        .when(bare & message.str.starts_with(pgaudit.PREFIX))
-        .then(pl.lit("audit"))
         .when(user.is_null() & col("host").is_not_null())
         .then(pl.lit("connect"))
         .when(~ok & (col("state").str.starts_with("28") | authentication))
@@ -132,7 +144,9 @@ def _kind() -> pl.Expr:
         .then(pl.lit("authorized"))
         .when(bare & user.is_not_null() & message.str.contains(_SESSION_TIME))
         .then(pl.lit("logout"))
-        .when(ok & user.is_not_null() & (backend == "walsender") & col("query").is_not_null() & col("context").is_null())
+        .when(
+            ok & user.is_not_null() & (backend == "walsender") & col("query").is_not_null() & col("context").is_null()
+        )
         .then(pl.lit("replication"))
         .when(~ok & col("query").is_not_null())
         .then(pl.lit("failed"))
@@ -178,7 +192,15 @@ def _audit(part: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _tag_command() -> pl.Expr:
     """The command tag as a command; the states of a session are none."""
-    phases = ["idle", "idle in transaction", "idle in transaction (aborted)", "PARSE", "BIND", "authentication", "startup"]
+    phases = [
+        "idle",
+        "idle in transaction",
+        "idle in transaction (aborted)",
+        "PARSE",
+        "BIND",
+        "authentication",
+        "startup",
+    ]
     return pl.when(~pl.col("tag").is_in(phases)).then(pl.col("tag").str.to_uppercase())
 
 
@@ -216,7 +238,9 @@ def _authenticated(part: pl.DataFrame) -> pl.DataFrame:
 
 def _authorized(part: pl.DataFrame) -> pl.DataFrame:
     program = pl.col("message").str.extract(r" application_name=(.*?)(?: SSL enabled \(.*| GSS \(.*)?$")
-    replication = (pl.col("backend") == "walsender").fill_null(value=False) | pl.col("message").str.contains("^replication connection")
+    replication = (pl.col("backend") == "walsender").fill_null(value=False) | pl.col("message").str.contains(
+        "^replication connection"
+    )
     return part.with_columns(
         action=pl.lit("login"),
         outcome=pl.lit("ok"),
@@ -234,7 +258,10 @@ def _login_key() -> pl.Expr:
 def _logout(part: pl.DataFrame) -> pl.DataFrame:
     time = pl.col("message").str.extract_groups(_SESSION_TIME)
     seconds = sum(
-        (time.struct.field(str(group)).cast(pl.Float64, strict=False) * unit for group, unit in ((1, 3600), (2, 60), (3, 1))),
+        (
+            time.struct.field(str(group)).cast(pl.Float64, strict=False) * unit
+            for group, unit in ((1, 3600), (2, 60), (3, 1))
+        ),
         start=pl.lit(0.0),
     )
     return part.with_columns(
@@ -282,9 +309,16 @@ def _statement(part: pl.DataFrame) -> pl.DataFrame:
     )
     timed = pl.col("ms").is_not_null()
     ahead = pl.col("phase").replace_strict({"parse": 2, "bind": 1}, default=0, return_dtype=pl.Int64)
-    values = pl.col("detail").str.extract_all(_PARAMETER).list.eval(
-        pl.when(pl.element().str.ends_with("'")).then(
-            pl.element().str.replace(r"^\$\d+ = '", "").str.strip_suffix("'").str.replace_all("''", "'", literal=True)
+    values = (
+        pl.col("detail")
+        .str.extract_all(_PARAMETER)
+        .list.eval(
+            pl.when(pl.element().str.ends_with("'")).then(
+                pl.element()
+                .str.replace(r"^\$\d+ = '", "")
+                .str.strip_suffix("'")
+                .str.replace_all("''", "'", literal=True)
+            )
         )
     )
     return parsed.with_columns(

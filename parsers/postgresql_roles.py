@@ -140,7 +140,10 @@ def _audit_mains(rows: pl.DataFrame) -> pl.DataFrame:
     first = col("eligible") & (col("order") == 1)
     rows = rows.with_columns(first=pl.when(first).then("hash").otherwise("first").forward_fill().over(act))
     second = (
-        (col("command") == col("tag")) & (col("command_class") != "MISC") & (col("hash") != col("first")) & col("called").is_null()
+        (col("command") == col("tag"))
+        & (col("command_class") != "MISC")
+        & (col("hash") != col("first"))
+        & col("called").is_null()
     ).fill_null(value=False)
     return rows.with_columns(main=first | (col("eligible") & second))
 
@@ -153,15 +156,20 @@ def _seen(flag: str, carry: Carry) -> pl.Expr:
 def _remembered(carry: Carry) -> pl.DataFrame:
     sessions = carry.get("sessions", {})
     rows = [(session, *values) for session, values in sessions.items()]
-    return pl.DataFrame(rows, schema={"session": pl.String, **_STATE}, orient="row").with_columns(past=pl.lit(value=True))
+    return pl.DataFrame(rows, schema={"session": pl.String, **_STATE}, orient="row").with_columns(
+        past=pl.lit(value=True)
+    )
 
 
 def _carry(rows: pl.DataFrame, carry: Carry) -> dict[str, Any]:
     col = pl.col
     audits = rows.filter(col("audit")).group_by("session").last()
     others = rows.filter(col("logged").is_not_null()).group_by("session").last()
-    order = rows.with_row_index("order_").filter(col("session").is_not_null()).group_by("session").agg(
-        col("order_").last(), left=col("kind").last() == "logout"
+    order = (
+        rows.with_row_index("order_")
+        .filter(col("session").is_not_null())
+        .group_by("session")
+        .agg(col("order_").last(), left=col("kind").last() == "logout")
     )
     state = (
         order.filter(~col("left").fill_null(value=False))
