@@ -102,7 +102,7 @@ class Assembly:
     def restore(self, store: Store) -> None:
         """Start, or start over: detector state and known shapes as the store has them."""
         self.pipeline.engine = new_engine(self.site, self.rules, self.lateness)
-        self.pipeline.engine.restore(store.state())
+        self.pipeline.engine.restore(store.states())
         self.pipeline.understanding.stored(store.shape_ids())
 
     def committed(self) -> None:

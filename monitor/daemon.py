@@ -6,6 +6,7 @@ Order of a start: configuration, port, store, workers, sources. What can be wron
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -28,8 +29,8 @@ from monitor.sources.tail import Chunk, Tail
 from monitor.sources.watcher import Watcher
 from monitor.store.control import ControlServer
 from monitor.store.hot import CommitFailed, Store, StoreFull
-from monitor.telemetry import Reloaded, Started, Stopped, Telemetry
 from monitor.telemetry import CommitFailed as CommitFailedEvent
+from monitor.telemetry import ConfigReloaded, Started, Stopped, Telemetry, configure_logging
 from monitor.web import Web
 
 PAUSE_SECONDS = 5.0  # between attempts when the store cannot be written
@@ -37,6 +38,7 @@ PAUSE_SECONDS = 5.0  # between attempts when the store cannot be written
 
 def run_daemon(config: Path) -> None:
     """`hiswatch run`: until SIGTERM, SIGINT. Raises StartError or ConfigError when it cannot start."""
+    configure_logging(sys.stderr)
     Daemon(config).run()
 
 
@@ -48,30 +50,30 @@ class Daemon:
         self.site = read_site(config)
         self.settings: Settings = self.site.settings
         self.on_findings: Callable[[pl.DataFrame], None] = lambda _: None
-        self._stopping = threading.Event()
-        self._reloading = threading.Event()
-        self._wake = threading.Event()
-        self._telemetry = Telemetry()
-        self._health = Health()
-        self._observing = Observing(self._telemetry)
-        self._seen = {"events": 0, "rejects": 0, "skips": 0, "findings": 0}
+        self.stopping = threading.Event()
+        self.reloading = threading.Event()
+        self.wake = threading.Event()
+        self.telemetry = Telemetry()
+        self.health = Health()
+        self.observing = Observing(self.telemetry)
+        self.seen = {"events": 0, "rejects": 0, "skips": 0, "findings": 0}
 
     # -- from outside ----------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._wake.set()
+        self.stopping.set()
+        self.wake.set()
 
     def reload(self) -> None:
-        self._reloading.set()
-        self._wake.set()
+        self.reloading.set()
+        self.wake.set()
 
     def summary(self, language: str) -> str:
         texts = {
             "zh": "共 {events} 个事件,{rejects} 条拒收,{skips} 条跳过,{findings} 个发现",
             "en": "{events} events, {rejects} rejects, {skips} skips, {findings} findings",
         }
-        return texts[language].format(**self._seen)
+        return texts[language].format(**self.seen)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -80,8 +82,8 @@ class Daemon:
             signal.signal(signal.SIGTERM, lambda *_: self.stop())
             signal.signal(signal.SIGINT, lambda *_: self.stop())
             signal.signal(signal.SIGHUP, lambda *_: self.reload())
-        self._health.set("starting", red=True)
-        web = Web(self._telemetry, self._health, host=self.settings.web.host, port=self.settings.web.port)
+        self.health.set("starting", red=True)
+        web = Web(self.telemetry, self.health, host=self.settings.web.host, port=self.settings.web.port)
         try:
             web.start()
             key = load_key(self.settings.state_dir / "keys" / "token.key")
@@ -94,29 +96,28 @@ class Daemon:
             web.stop()
 
     def _serve(self, store: Store, key: bytes) -> None:
-        self._telemetry.emit(Started(self._observing.version, self.settings.site.id))
+        self.telemetry.emit(Started(self.observing.version, self.settings.site.id))
         with ControlServer(store, self.settings.state_dir):
-            while not self._stopping.is_set():
+            while not self.stopping.is_set():
                 with assembled(self.site, key) as assembly:
                     _Shift(self, store, assembly).work()
-                if self._reloading.is_set():
-                    self._reloading.clear()
+                if self.reloading.is_set():
+                    self.reloading.clear()
                     self._adopt_new_configuration()
-        self._telemetry.emit(Stopped("signal"))
+        self.telemetry.emit(Stopped("signal"))
 
     def _adopt_new_configuration(self) -> None:
         """A bad new file keeps the old one. The store, the port and the key stay as they are until a restart."""
         try:
             site = read_site(self.config)
         except ConfigError as error:
-            self._telemetry.emit(Reloaded("refused"))
-            self._health.set("config_refused")
-            for problem in error.problems:
-                self._telemetry.log_problem(str(problem))
+            self.telemetry.emit(ConfigReloaded("refused"))
+            self.health.set("config_refused")
+            print(error, file=sys.stderr, flush=True)
             return
         self.site, self.settings = site, site.settings
-        self._health.clear("config_refused")
-        self._telemetry.emit(Reloaded("ok"))
+        self.health.clear("config_refused")
+        self.telemetry.emit(ConfigReloaded("ok"))
 
 
 class _Shift:
@@ -127,11 +128,13 @@ class _Shift:
         self._store = store
         self._assembly = assembly
         self._settings = assembly.settings
-        self._telemetry, self._health = daemon._telemetry, daemon._health
+        self._telemetry, self._health = daemon.telemetry, daemon.health
         self._tails: list[Tail] = tails(self._settings, store.positions())
         self._carries: dict[str, Any] = store.carries()
         assembly.restore(store)
-        self._delivery = Delivery(assembly.site, assembly.rules, store, self._telemetry, self._health)
+        self._delivery = Delivery(
+            assembly.site, assembly.rules, store, self._telemetry, self._health, daemon.observing
+        )
         self._jobs = Jobs(self._job_table(), self._telemetry)
 
     def _job_table(self) -> list[Job]:
@@ -139,24 +142,24 @@ class _Shift:
         jobs = [
             Job("publish", limits.publish_seconds, lambda: self._store.publish_if_due(limits.publish_rows)),
             Job("retention", 3600, lambda: self._store.retain(limits.retention_days)),
-            Job("silence", 30, self._daemon._wake.set),
+            Job("silence", 30, self._daemon.wake.set),
         ]
         return jobs + self._delivery.jobs()
 
     def work(self) -> None:
         daemon = self._daemon
-        watcher = Watcher([folder for tail in self._tails for folder in tail.directories()], daemon._wake)
+        watcher = Watcher([folder for tail in self._tails for folder in tail.directories()], daemon.wake)
         watcher.start()
         self._delivery.start()
         self._jobs.start()
         self._health.clear("starting")
         try:
-            while not (daemon._stopping.is_set() or daemon._reloading.is_set()):
+            while not (daemon.stopping.is_set() or daemon.reloading.is_set()):
                 self._health.beat()
                 self._jobs.check_clock()
-                daemon._wake.clear()
+                daemon.wake.clear()
                 if not self._turn():
-                    daemon._wake.wait(self._settings.limits.batch_seconds)
+                    daemon.wake.wait(self._settings.limits.batch_seconds)
         finally:
             watcher.stop()
             self._jobs.stop()
@@ -170,13 +173,13 @@ class _Shift:
         """Read and commit what there is. True when there may be more at once."""
         if not self._store.writable():
             self._health.set("disk_full", red=True)
-            self._daemon._wake.wait(PAUSE_SECONDS)
+            self._daemon.wake.wait(PAUSE_SECONDS)
             return False
         self._health.clear("disk_full")
         started = time.monotonic()
         chunks = self._poll()
         now = datetime.now(UTC)
-        silent = self._assembly.silence(self._daemon._observing.sources(self._settings), now)
+        silent = self._assembly.silence(self._daemon.observing.sources(self._settings), now)
         if not chunks and silent.is_empty():
             return False
         try:
@@ -187,7 +190,7 @@ class _Shift:
         self._health.clear("store_failed")
         full = sum(len(chunk.data) for chunk in chunks) >= self._settings.limits.batch_bytes // 2
         if not full:  # the rest of the batch's time: what comes meanwhile is one batch, not many
-            self._daemon._stopping.wait(
+            self._daemon.stopping.wait(
                 max(0.0, self._settings.limits.batch_seconds - (time.monotonic() - started)) / 2
             )
         return True
@@ -197,7 +200,7 @@ class _Shift:
         chunks: list[Chunk] = []
         for tail in self._tails:
             chunks += tail.poll(max(budget // max(1, len(self._tails)), 1 << 20))
-        self._daemon._observing.lags(self._tails)
+        self._daemon.observing.lags(self._tails)
         return chunks
 
     def _commit(self, chunks: list[Chunk], silent: pl.DataFrame, now: datetime) -> None:
@@ -211,8 +214,8 @@ class _Shift:
         for tail in self._tails:
             tail.committed()
         self._delivery.committed(plan)
-        self._daemon._observing.batch(seen, findings, chunks, time.monotonic() - started)
-        counts = self._daemon._seen
+        self._daemon.observing.batch(seen, findings, chunks, time.monotonic() - started)
+        counts = self._daemon.seen
         counts["events"] += seen.events.height
         counts["rejects"] += seen.rejects.height
         counts["skips"] += sum(records for records, _ in seen.read.skips.values())
@@ -224,7 +227,7 @@ class _Shift:
         """The batch may or may not be durable: go on from what the store says, never from memory."""
         self._telemetry.emit(CommitFailedEvent(type(error).__name__))
         self._health.set("store_failed", red=True)
-        while not self._daemon._stopping.is_set():
+        while not self._daemon.stopping.is_set():
             try:
                 self._store.reopen()
                 positions = self._store.positions()
@@ -233,7 +236,7 @@ class _Shift:
                 break
             except Exception as again:  # noqa: BLE001 - whatever it is, the store is the only way on: wait and try again
                 self._telemetry.emit(CommitFailedEvent(type(again).__name__))
-                self._daemon._stopping.wait(PAUSE_SECONDS)
+                self._daemon.stopping.wait(PAUSE_SECONDS)
         else:
             return
         for tail in self._tails:

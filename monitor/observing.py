@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -28,6 +29,14 @@ from monitor.telemetry import (
 )
 
 
+@dataclass(slots=True)
+class SourceNow:
+    last_event_at: datetime | None = None  # log time of its newest event
+    last_read_at: datetime | None = None
+    lag_seconds: float = 0.0
+    lag_bytes: int = 0
+
+
 class Observing:
     """Remembers per source when it last brought something."""
 
@@ -35,7 +44,10 @@ class Observing:
         self.version = version("hiswatch")
         self._telemetry = telemetry
         self._started = datetime.now(UTC)
-        self._last: dict[str, datetime] = {}
+        self._now: dict[str, SourceNow] = {}
+
+    def states(self, names: Iterable[str]) -> dict[str, SourceNow]:
+        return {name: replace(self._now.get(name) or SourceNow()) for name in names}
 
     def sources(self, settings: Settings) -> pl.DataFrame:
         """One row a source whose silence is watched (detectors.silence.SOURCES)."""
@@ -44,7 +56,7 @@ class Observing:
                 "site": settings.site.id,
                 "system": source.system,
                 "source": name,
-                "last_at": self._last.get(name),
+                "last_at": (self._now.get(name) or SourceNow()).last_read_at,
                 "since": self._started,
                 "expected_silence_seconds": source.expected_silence_minutes * 60,
                 "staged": source.staged,
@@ -59,6 +71,8 @@ class Observing:
         failed = False
         for tail in tails:
             lag = tail.lag()
+            known = self._now.setdefault(tail.name, SourceNow())
+            known.lag_bytes, known.lag_seconds = lag.unread_bytes, lag.oldest_unread_seconds
             self._telemetry.emit(SourceLag(tail.name, lag.unread_bytes, lag.oldest_unread_seconds))
             for errno_name in set(tail.troubles().values()):
                 failed = True
@@ -77,7 +91,9 @@ class Observing:
         ):
             emit(RecordsRead(source, format_, count))
             emit(SourceSeen(source, newest, (newest - received).total_seconds()))
-            self._last[source] = received
+            known = self._now.setdefault(source, SourceNow())
+            known.last_read_at = received
+            known.last_event_at = max(newest, known.last_event_at or newest)
         for source, format_, reason, count in (
             seen.rejects.group_by("source", "format", "reason").agg(pl.len()).iter_rows()
         ):
