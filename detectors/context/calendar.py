@@ -9,6 +9,7 @@ import polars as pl
 
 from config.calendar import CalendarOverlay
 
+REMEMBERED = 10_000
 WORKING = 128  # bit of a day that is worked; bits 1 to 64 are Monday to Sunday
 
 
@@ -35,6 +36,8 @@ class Calendar:
     def works(self, day: date) -> bool:
         """Whether `day` is a working day."""
         if (known := self._days.get(day)) is None:
+            if len(self._days) >= REMEMBERED:  # forged dates can't fill the memory
+                self._days.clear()
             known = self._days[day] = self._look_up(day)
         return known
 

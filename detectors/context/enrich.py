@@ -195,7 +195,7 @@ class Context:
     def _with_tickets(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`ticket`, `ticket_scope`, `ticket_covers`: of the open tickets one that covers the act, else the earliest."""
         seen = rows["occurred_at"]
-        if self._tickets.is_empty():
+        if self._tickets.is_empty() or rows.is_empty():
             return rows.with_columns(_NO_TICKET)
         # Only tickets that touch this frame: the join below pairs every act with every ticket of its person.
         near = self._tickets.filter((pl.col("from") <= seen.max()) & (pl.col("to") > seen.min())).with_row_index(

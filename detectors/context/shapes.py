@@ -25,7 +25,7 @@ _LIST_WORDS = (
     "mingdan", "shoufei", "chufang",
 )  # fmt: skip
 _IMAGE = r"\.(?:dcm|dicom|ima|jpe?g|jp2|png|tiff?|bmp|gif|webp|nii|heic)"
-_IMAGE_FOLDERS = r"/(?:dicom|pacs|scan|scans|scanned|image|images|影像|扫描)[^/]*/[^/.]+$"
+_IMAGE_FOLDERS = r"/(?:dicom|pacs|scan|scans|scanned|image|images|影像|扫描)[^/]*/(?:[^/]*/)*[^/.]+$"
 _DOCUMENT = r"\.(?:docx?|xlsx?|pptx?|pdf|txt|rtf|wps|et|dps|md|html?|xml|json|jsonl|ods|odt|xlsm|xlsb)"
 
 
