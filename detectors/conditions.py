@@ -69,7 +69,7 @@ class ConditionFault(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Ask:
     column: str
     op: Op
     value: str | int | float | bool | None = None
@@ -94,7 +94,7 @@ class Not:
     part: Tree
 
 
-Tree = Test | All | Either | Not
+Tree = Ask | All | Either | Not
 
 
 def tree(condition: object) -> Tree:
@@ -113,7 +113,7 @@ def tree(condition: object) -> Tree:
 
 
 def columns_of(node: Tree) -> frozenset[str]:
-    if isinstance(node, Test):
+    if isinstance(node, Ask):
         return frozenset({node.column})
     parts = (node.part,) if isinstance(node, Not) else node.parts
     return frozenset().union(*(columns_of(part) for part in parts))
@@ -125,9 +125,9 @@ def _test(column: str, value: SigmaType) -> Tree:
         hint = "; it is not stored, use shape or patient_key_count" if column in HIDDEN else ""
         raise ConditionFault(f"unknown column{hint}", column)
     if isinstance(value, SigmaNull):
-        return Test(column, "missing")
+        return Ask(column, "missing")
     if isinstance(value, SigmaExists):
-        return Test(column, "present") if value.exists else Test(column, "missing")
+        return Ask(column, "present") if value.exists else Ask(column, "missing")
     if dtype == pl.Boolean:
         return _boolean(column, value)
     if dtype == TEXTS:
@@ -142,15 +142,15 @@ def _test(column: str, value: SigmaType) -> Tree:
 def _boolean(column: str, value: SigmaType) -> Tree:
     if not isinstance(value, SigmaBool):
         raise ConditionFault("expected true or false", column)
-    return Test(column, "is", bool(value.boolean))
+    return Ask(column, "is", bool(value.boolean))
 
 
 def _number(column: str, value: SigmaType) -> Tree:
     if isinstance(value, SigmaCompareExpression):
         op: Op = {"LT": "lt", "LTE": "lte", "GT": "gt", "GTE": "gte", "NEQ": "ne"}[value.op.name]  # type: ignore[assignment]
-        return Test(column, op, value.number.number)
+        return Ask(column, op, value.number.number)
     if isinstance(value, SigmaNumber) and type(value) is SigmaNumber:
-        return Test(column, "eq", value.number)
+        return Ask(column, "eq", value.number)
     raise ConditionFault("expected a number", column)
 
 
@@ -162,7 +162,7 @@ def _member(column: str, value: SigmaType) -> Tree:
         raise ConditionFault("is a list; write column|contains: value", column)
     if len(parts) != 3 or not isinstance(parts[1], str):
         raise ConditionFault("membership takes no wildcards", column)
-    return Test(column, "member", parts[1])
+    return Ask(column, "member", parts[1])
 
 
 def _text(column: str, value: SigmaType) -> Tree:
@@ -171,11 +171,11 @@ def _text(column: str, value: SigmaType) -> Tree:
     if isinstance(value, SigmaRegularExpression):
         flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
         source = str(value.regexp)
-        return Test(column, "matches", _linear(column, f"(?{flags}){source}" if flags else source))
+        return Ask(column, "matches", _linear(column, f"(?{flags}){source}" if flags else source))
     if isinstance(value, SigmaString):
         return _string(column, value)
     if isinstance(value, SigmaNumber) and type(value) is SigmaNumber:
-        return Test(column, "same", str(value.number))
+        return Ask(column, "same", str(value.number))
     raise ConditionFault("modifier not supported here", column)
 
 
@@ -186,14 +186,14 @@ def _string(column: str, value: SigmaString) -> Tree:
         raise ConditionFault("placeholders are not supported", column)
     if all(isinstance(part, str) for part in parts):
         text = "".join(str(part) for part in parts)
-        return Test(column, "same" if cased else "equals", text if cased else text.lower())
+        return Ask(column, "same" if cased else "equals", text if cased else text.lower())
     many = SpecialChars.WILDCARD_MULTI
     inner = parts[1 if parts[0] is many else 0 : -1 if parts[-1] is many else None]
     if not cased and len(inner) == 1 and isinstance(inner[0], str):
         op: Op = "contains" if parts[0] is many and parts[-1] is many else "ends" if parts[0] is many else "starts"
-        return Test(column, op, inner[0].lower())
+        return Ask(column, op, inner[0].lower())
     pattern = "".join(_piece(part) for part in parts)
-    return Test(column, "matches", _linear(column, f"^(?:{pattern})$", flags="s" if cased else "is"))
+    return Ask(column, "matches", _linear(column, f"^(?:{pattern})$", flags="s" if cased else "is"))
 
 
 def _piece(part: object) -> str:
@@ -212,7 +212,7 @@ def _network(column: str, value: SigmaCIDRExpression) -> Tree:
         raise ConditionFault("only IPv4 networks", column)
     pieces = [part.removesuffix("*") for part in value.expand()]
     patterns = [_escape(piece) + ("" if piece.count(".") == 3 and piece[-1] != "." else ".*") for piece in pieces]
-    return Test(column, "matches", _linear(column, "^(?:" + "|".join(patterns) + ")$"))
+    return Ask(column, "matches", _linear(column, "^(?:" + "|".join(patterns) + ")$"))
 
 
 def _linear(column: str, pattern: str, *, flags: str = "") -> str:

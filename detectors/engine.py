@@ -47,10 +47,12 @@ STATE_TABLES: dict[str, dict[str, pl.DataType]] = {
 
 WHO = ("account", "person", "vendor", "client_ip", "source", "site", "system", "format")
 LATENESS = timedelta(hours=48)  # state is kept this long behind the newest trusted event of a site
-MAX_KEYS = 50_000               # a rule
+MAX_KEYS = 50_000  # a rule
 SPECIAL_CLASSES = ("special",)
 _TRANSFERS = ("upload", "download", "delete", "rename", "mkdir", "rmdir", "chmod", "link", "list", "command")
-_PANE_COLUMNS = tuple(name for name in STATE_TABLES["window_panes"] if name not in ("rule", "step", "key", "pane", "until"))
+_PANE_COLUMNS = tuple(
+    name for name in STATE_TABLES["window_panes"] if name not in ("rule", "step", "key", "pane", "until")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ class Engine:
                 if (window := self._by_key.get(rule)) is not None:
                     window.add(step, _key(key), start, _pane(values))
                     last_at = values[_PANE_COLUMNS.index("last_at")] / 1e6
-                    self._newest = max(self._newest or last_at, last_at) if _sane(window, start, last_at) else self._newest
+                    self._newest = (
+                        max(self._newest or last_at, last_at) if _sane(window, start, last_at) else self._newest
+                    )
         members = tables.get("window_members")
         if members is not None:
             for rule, step, key, start, line, found in (
@@ -211,7 +215,9 @@ class Engine:
     def _revise(
         self, rule: Rule, key: Key, found: Found, revisions: list[tuple[object, ...]]
     ) -> dict[str, object] | None:
-        row = finding(rule, key, found, zone=self.zone, notify_from=self.notify_from, staged_sources=self.staged_sources)
+        row = finding(
+            rule, key, found, zone=self.zone, notify_from=self.notify_from, staged_sources=self.staged_sources
+        )
         digest = blake2b(repr(sorted(row.items())).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
         id_ = str(row["id"])
         revision, before, _ = self._revisions.get(id_, (0, "", 0.0))
@@ -323,10 +329,12 @@ def _members(placed: pl.DataFrame, subject: list[str], line: Line) -> pl.DataFra
     hashed = value.select(*subject, "_pane", _hash=pl.col("_value").hash(seed=0))
     if line.measure == "adjacent":
         before = (pl.col("_value") - 1).hash(seed=0)
-        hashed = pl.concat([
-            value.select(*subject, "_pane", _hash=pl.col("_value").hash(seed=0) & even),
-            value.select(*subject, "_pane", _hash=(before & even) | pl.lit(1, pl.UInt64)),
-        ])
+        hashed = pl.concat(
+            [
+                value.select(*subject, "_pane", _hash=pl.col("_value").hash(seed=0) & even),
+                value.select(*subject, "_pane", _hash=(before & even) | pl.lit(1, pl.UInt64)),
+            ]
+        )
     return hashed.group_by(*subject, "_pane").agg(pl.col("_hash").unique())
 
 

@@ -7,7 +7,7 @@ from operator import and_, or_
 
 import polars as pl
 
-from detectors.conditions import All, Either, Not, Test, Tree
+from detectors.conditions import All, Ask, Either, Not, Tree
 
 
 def expression(node: Tree) -> pl.Expr:
@@ -21,7 +21,7 @@ def expression(node: Tree) -> pl.Expr:
     return _test(node).fill_null(value=False)
 
 
-def _test(test: Test) -> pl.Expr:
+def _test(test: Ask) -> pl.Expr:
     column = pl.col(test.column)
     if test.op == "missing":
         return column.list.len().fill_null(0) == 0 if test.is_list else column.is_null()

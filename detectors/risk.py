@@ -38,15 +38,19 @@ class Risk:
         return "low" if self.approved else severity(self.product)
 
     def arithmetic_zh(self) -> str:
-        text = f"可能性{_sum_zh(self.likelihood_parts, self.likelihood)}；影响{_sum_zh(self.impact_parts, self.impact)}；"
-        return text + f"风险{self.likelihood}×{self.impact}={self.product}" + ("，已批准，仅记录" if self.approved else "")
+        text = (
+            f"可能性{_sum_zh(self.likelihood_parts, self.likelihood)}；影响{_sum_zh(self.impact_parts, self.impact)}；"
+        )
+        return (
+            text + f"风险{self.likelihood}×{self.impact}={self.product}" + ("，已批准，仅记录" if self.approved else "")
+        )
 
     def arithmetic_en(self) -> str:
-        text = (
-            f"likelihood {_sum_en(self.likelihood_parts, self.likelihood)}; impact {_sum_en(self.impact_parts, self.impact)}; "
-        )
-        return text + f"risk {self.likelihood} x {self.impact} = {self.product}" + (
-            ", approved, recorded only" if self.approved else ""
+        text = f"likelihood {_sum_en(self.likelihood_parts, self.likelihood)}; impact {_sum_en(self.impact_parts, self.impact)}; "
+        return (
+            text
+            + f"risk {self.likelihood} x {self.impact} = {self.product}"
+            + (", approved, recorded only" if self.approved else "")
         )
 
 

@@ -10,7 +10,7 @@ whatever arrives later, and findings do not depend on how the stream is cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sigma.correlations import SigmaCorrelationCondition, SigmaCorrelationRule, SigmaCorrelationType
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
+from sigma.rule.detection import SigmaDetectionItem
 
 from config.errors import ConfigError, Problem
 from config.yaml12 import Document, Keys
@@ -34,6 +35,9 @@ LONGEST_SECONDS = 31 * 86400
 SUBJECT_COLUMNS = frozenset({
     "site", "system", "account", "person", "vendor", "client_ip", "source", "session", "database", "shape_id",
     "who",  # the person where the register knows one, else the account: the same person at several systems
+})  # fmt: skip
+MODIFIERS = frozenset({
+    "all", "cased", "cidr", "contains", "endswith", "exists", "gt", "gte", "i", "lt", "lte", "m", "neq", "re", "s", "startswith",
 })  # fmt: skip
 Measure = Literal["events", "sum", "distinct", "adjacent"]
 _BLOCK = "hiswatch"
@@ -114,7 +118,9 @@ class Rule:
     @property
     def key(self) -> str:
         """Name of the rule's state: changes with its meaning, so an edited rule starts with empty windows."""
-        meaning = repr((self.subject, self.timespan_seconds, self.kind, self.lines, [s.sql + repr(s.roles) for s in self.steps]))
+        meaning = repr(
+            (self.subject, self.timespan_seconds, self.kind, self.lines, [s.sql + repr(s.roles) for s in self.steps])
+        )
         return f"{self.id}@{blake2b(meaning.encode(), digest_size=4).hexdigest()}"
 
     @property
@@ -146,7 +152,9 @@ def compile_rules(
             problems.append(document.problem(fault.keys, fault.message))
             continue
         if rule.id in rules:
-            problems.append(document.problem((_BLOCK, "id"), f"{rule.id} is declared twice, also in {rules[rule.id].file}"))
+            problems.append(
+                document.problem((_BLOCK, "id"), f"{rule.id} is declared twice, also in {rules[rule.id].file}")
+            )
         rules[rule.id] = rule
     if problems:
         raise ConfigError(problems)
@@ -168,7 +176,9 @@ def _adjusted(rule: Rule, staged: frozenset[str], thresholds: Mapping[str, Mappi
         for index, line in enumerate(rule.lines)
     )
     span = change.get("timespan_seconds", rule.timespan_seconds)
-    return replace(rule, lines=lines, timespan_seconds=span, staged=rule.staged or bool({rule.id, rule.family} & staged))
+    return replace(
+        rule, lines=lines, timespan_seconds=span, staged=rule.staged or bool({rule.id, rule.family} & staged)
+    )
 
 
 def _bases(documents: Sequence[Document], problems: list[Problem]) -> dict[tuple[str, str], Document]:
@@ -293,6 +303,8 @@ def _field(measure: Measure, field: str | None, place: Keys) -> str | None:
 
 
 def _step(data: Mapping[str, Any], block: Block, place: Keys) -> Step:
+    for keys, column, value in _items(data):
+        _check_item(place or keys, column, value)
     try:
         rule = SigmaRule.from_dict({key: value for key, value in data.items() if key != _BLOCK})
         node = tree(rule.detection.parsed_condition[0].parsed)
@@ -312,14 +324,30 @@ def _at(fault: ConditionFault) -> str:
 
 def _where(data: Mapping[str, Any], column: str | None) -> Keys:
     """The key of the detection at which `column` stands."""
+    found = (keys for keys, key, _ in _items(data) if key.partition("|")[0] == column)
+    return next(found, ("detection",))
+
+
+def _items(data: Mapping[str, Any]) -> Iterator[tuple[Keys, str, Any]]:
+    """Every `column|modifier: value` of a detection, with its place."""
     detection = data.get("detection")
-    if isinstance(detection, Mapping) and column:
-        for name, part in detection.items():
-            for index, item in enumerate(part) if isinstance(part, list) else ((None, part),):
-                for key in item if isinstance(item, Mapping) else ():
-                    if str(key).partition("|")[0] == column:
-                        return ("detection", name, *(() if index is None else (index,)), key)
-    return ("detection",)
+    for name, part in detection.items() if isinstance(detection, Mapping) else ():
+        numbered = (
+            [((name, index), item) for index, item in enumerate(part)] if isinstance(part, list) else [((name,), part)]
+        )
+        for keys, item in numbered:
+            if isinstance(item, Mapping):
+                yield from ((("detection", *keys, str(key)), str(key), value) for key, value in item.items())
+
+
+def _check_item(keys: Keys, key: str, value: Any) -> None:
+    for modifier in key.split("|")[1:]:
+        if modifier not in MODIFIERS:
+            raise _Fault(keys, f"modifier {modifier} is not supported; supported: {', '.join(sorted(MODIFIERS))}")
+    try:
+        SigmaDetectionItem.from_mapping(key, value)
+    except SigmaError as error:
+        raise _Fault(keys, _message(error)) from None
 
 
 def _message(error: SigmaError) -> str:

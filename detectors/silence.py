@@ -18,14 +18,16 @@ SOURCES: dict[str, pl.DataType] = {
     "site": pl.String(),
     "system": pl.String(),
     "source": pl.String(),
-    "last_at": UTC,                      # when its last record was received; null: none since the start
-    "since": UTC,                        # when watching began
+    "last_at": UTC,  # when its last record was received; null: none since the start
+    "since": UTC,  # when watching began
     "expected_silence_seconds": pl.Int64(),  # longest silence that is usual; null: no check
     "staged": pl.Boolean(),
 }
 
 
-def check(sources: pl.DataFrame, now: datetime, *, zone: str = "Asia/Shanghai", minimum: str = "medium") -> pl.DataFrame:
+def check(
+    sources: pl.DataFrame, now: datetime, *, zone: str = "Asia/Shanghai", minimum: str = "medium"
+) -> pl.DataFrame:
     """Findings (FINDINGS, revision 1) for every source silent longer than usual at `now`.
 
     The id is made of the moment the silence began: one finding a silence, however often it is checked.

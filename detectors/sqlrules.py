@@ -5,7 +5,7 @@ The text only; nothing here opens a database. Column names are those of the sche
 
 from __future__ import annotations
 
-from detectors.conditions import All, Either, Not, Test, Tree
+from detectors.conditions import All, Ask, Either, Not, Tree
 
 _COMPARE = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "same": "="}
 
@@ -21,7 +21,7 @@ def sql(node: Tree) -> str:
     return f"coalesce({_test(node)}, false)"
 
 
-def _test(test: Test) -> str:
+def _test(test: Ask) -> str:
     column = f'"{test.column}"'
     if test.op == "missing":
         return f"coalesce(len({column}), 0) = 0" if test.is_list else f"{column} IS NULL"

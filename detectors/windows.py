@@ -20,8 +20,8 @@ from detectors.rules import Line, Rule
 
 PANES_PER_WINDOW = 60
 DAY = 86_400
-EVIDENCE = 20         # event ids and names kept: the first ones
-MEMBER_CAP = 4096     # members of one pane kept exactly; above it the smallest hashes stand for all (k minimum values)
+EVIDENCE = 20  # event ids and names kept: the first ones
+MEMBER_CAP = 4096  # members of one pane kept exactly; above it the smallest hashes stand for all (k minimum values)
 _SPACE = 2**64
 
 Key = tuple[str | None, ...]
@@ -32,23 +32,23 @@ class Pane:
     """What is known of the events of one key in one slice of time. Every field merges commutatively."""
 
     events: int = 0
-    rows: int = 0              # sum of the rows that were told
-    rows_told: int = 0         # events that told them
+    rows: int = 0  # sum of the rows that were told
+    rows_told: int = 0  # events that told them
     rows_estimated: int = 0
     rows_unknown: int = 0
     bytes: int = 0
     bytes_told: int = 0
-    approved: int = 0          # events of approved work
-    ticketed: int = 0          # events inside a ticket and its scope
-    unresolved: int = 0        # by a vendor without ticket, or by nobody the register knows
-    special: int = 0           # that carry out a special category
-    first_at: int = 0          # microseconds since the epoch
+    approved: int = 0  # events of approved work
+    ticketed: int = 0  # events inside a ticket and its scope
+    unresolved: int = 0  # by a vendor without ticket, or by nobody the register knows
+    special: int = 0  # that carry out a special category
+    first_at: int = 0  # microseconds since the epoch
     last_at: int = 0
-    evidence: list[str] = field(default_factory=list)   # time + event_id, sorted
-    first: tuple[str | None, ...] = ()                   # who and where of the earliest event
+    evidence: list[str] = field(default_factory=list)  # time + event_id, sorted
+    first: tuple[str | None, ...] = ()  # who and where of the earliest event
     classes: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
-    amounts: list[int] = field(default_factory=list)     # one a line of the rule
+    amounts: list[int] = field(default_factory=list)  # one a line of the rule
     members: dict[int, set[int]] = field(default_factory=dict)  # line -> keyed hashes
 
     def add(self, other: Pane) -> None:
@@ -118,7 +118,7 @@ class Grid:
     """How a rule cuts time. Seconds since the epoch."""
 
     pane_seconds: int
-    panes: int                 # a window's
+    panes: int  # a window's
     bucket: Callable[[int], int]
 
     @staticmethod
@@ -216,7 +216,9 @@ class Windows:
             if over <= 0:
                 continue
             # A tenth more than needed, so that a flood does not sort all keys at every batch.
-            oldest = heapq.nsmallest(over + keys // 10, panes_by_key, key=lambda key: (max(panes_by_key[key]), str(key)))
+            oldest = heapq.nsmallest(
+                over + keys // 10, panes_by_key, key=lambda key: (max(panes_by_key[key]), str(key))
+            )
             for key in oldest:
                 del panes_by_key[key]
                 self._crossed.pop(key, None)

@@ -59,7 +59,9 @@ def transfer(minutes: float = 0, **columns: Any) -> dict[str, Any]:
 
 
 def login(minutes: float = 0, **columns: Any) -> dict[str, Any]:
-    return event(minutes, **({"action": "login", "account": "zhou", "person": "zhou", "client_ip": "10.0.0.5"} | columns))
+    return event(
+        minutes, **({"action": "login", "account": "zhou", "person": "zhou", "client_ip": "10.0.0.5"} | columns)
+    )
 
 
 def vendor(**columns: Any) -> dict[str, Any]:
@@ -73,3 +75,7 @@ def service(**columns: Any) -> dict[str, Any]:
 
 def frame(*events: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(list(events), schema=SCHEMA, orient="row")
+
+
+def keys_of(row: dict[str, Any]) -> tuple[str, str]:
+    return row["rule"], row["id"]

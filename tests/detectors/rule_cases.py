@@ -35,11 +35,15 @@ def pieces(count, **columns):
 
 
 def files(count, name="/out/list_{}.csv", every=0.01, **columns):
-    return [transfer(i * every, **({"path": name.format(i), "file_shape": "table_export"} | columns)) for i in range(count)]
+    return [
+        transfer(i * every, **({"path": name.format(i), "file_shape": "table_export"} | columns)) for i in range(count)
+    ]
 
 
 def denied(count, code="42501", every=0.1, **columns):
-    return [query(i * every, outcome="failed", error_code=code, rows=None, rows_kind=None, **columns) for i in range(count)]
+    return [
+        query(i * every, outcome="failed", error_code=code, rows=None, rows_kind=None, **columns) for i in range(count)
+    ]
 
 
 def failures(count, every=0.1, **columns):

@@ -1,0 +1,111 @@
+"""A broken rule file gets an answer with file, line and key; all faults at once."""
+
+import pytest
+
+from config.errors import ConfigError
+from config.rulefiles import read_rules
+from config.yaml12 import read_yaml_all
+from detectors.rules import compile_rules
+
+GOOD = """title: Try
+id: 0b8d3a54-7a53-4c57-8a4c-6f4e1d1f0001
+logsource: {product: hiswatch, category: database}
+detection:
+  what:
+    verb: select
+  condition: what
+level: medium
+hiswatch:
+  id: EXF-99
+  title_zh: 试验
+  why_zh: 说明文字
+  why_en: some text
+  likelihood: 3
+  impact: 4
+  honest_zh: 说明文字
+  honest_en: some text
+  misses: much of it
+"""
+COUNTED = """title: Base
+name: base
+logsource: {product: hiswatch, category: database}
+detection: {what: {verb: select}, condition: what}
+---
+""" + GOOD.replace("logsource: {product: hiswatch, category: database}\ndetection:\n  what:\n    verb: select\n  condition: what\n",
+    "correlation:\n  type: event_count\n  rules: [base]\n  group-by: [site, account]\n  timespan: 5m\n  condition: {gte: 3}\n")  # fmt: skip
+
+
+def compiled(tmp_path, text, **options):
+    file = tmp_path / "rule.yaml"
+    file.write_text(text, encoding="utf-8")
+    return compile_rules(read_yaml_all(file), **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "key", "words"),
+    [
+        (("verb: select", "verbb: select"), 6, "detection.what.verbb", "unknown column"),
+        (("verb: select", "account|re: '(?=x)'"), 6, "detection.what.account|re", "Regular expression"),
+        (("verb: select", "rows: many"), 6, "detection.what.rows", "number"),
+        (("condition: what", "condition: whatt"), 4, "detection", "whatt"),
+        (("category: database", "category: datbase"), 3, "logsource", "category"),
+        (("level: medium", "level: high"), 8, "level", "3 x 4 is medium"),
+        (("likelihood: 3", "likelihood: 7"), 14, "hiswatch.likelihood", "5"),
+        (("id: EXF-99", "id: ZZZ-99"), 10, "hiswatch.id", "family"),
+        (("misses: much of it", "mises: much of it"), 9, "hiswatch.misses", "required"),
+        (("verb: select", "account|wide: x"), 6, "detection.what.account|wide", "modifier wide"),
+    ],
+)
+def test_faults_have_a_place(tmp_path, change, line, key, words):
+    with pytest.raises(ConfigError) as error:
+        compiled(tmp_path, GOOD.replace(*change))
+    problem = error.value.problems[0]
+    assert problem.file.endswith("rule.yaml")
+    assert line is None or problem.line == line
+    assert problem.key == key
+    assert words in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("{gte: 3}", "{lte: 3}"), "only gte"),
+        (("rules: [base]", "rules: [bsae]"), "bsae"),
+        (("timespan: 5m", "timespan: 2y"), "time span"),
+        (("event_count", "value_avg"), "without field"),
+        (("[site, account]", "[site, bytes]"), "names nobody"),
+        (("{gte: 3}", "{field: pth, gte: 3}\n  type: value_count"), "duplicate key"),
+    ],
+)
+def test_correlations_are_checked(tmp_path, change, words):
+    with pytest.raises(ConfigError, match=words):
+        compiled(tmp_path, COUNTED.replace(*change))
+
+
+def test_settings_switch_rules(tmp_path):
+    assert compiled(tmp_path, GOOD, disabled=["EXF"]) == []
+    assert compiled(tmp_path, GOOD, staged=["EXF-99"])[0].staged
+    assert not compiled(tmp_path, GOOD)[0].staged
+    rule = compiled(tmp_path, COUNTED, thresholds={"EXF-99": {"threshold": 9, "timespan_seconds": 60}})[0]
+    assert (rule.lines[0].least, rule.timespan_seconds) == (9, 60)
+
+
+def test_two_rules_of_one_id_name_both_files(tmp_path):
+    with pytest.raises(ConfigError, match="declared twice"):
+        compiled(tmp_path, GOOD + "---\n" + GOOD)
+
+
+def test_shipped_rules_say_what_they_are(rules):
+    assert len({rule.uuid for rule in rules}) == len(rules)
+    for rule in rules:
+        assert rule.file.endswith(".yaml")
+        assert f"/{rule.family.lower()}/{rule.id}_" in rule.file.replace("\\", "/")
+        assert all(tag.startswith("attack.") for tag in rule.tags)
+        assert rule.tags
+        for text in (rule.block.why_zh, rule.block.why_en):
+            text.format_map({"measured": 1, "threshold": 1, "events": 1, "minutes": 1})
+
+
+def test_a_missing_folder_is_a_fault(tmp_path):
+    with pytest.raises(ConfigError, match="no such folder"):
+        read_rules([tmp_path / "none"])
