@@ -25,7 +25,7 @@ import polars as pl
 from detectors.findings import FINDINGS
 from detectors.report import finding
 from detectors.rules import Line, Rule
-from detectors.windows import DAY, EVIDENCE, Found, Grid, Key, Pane, Windows
+from detectors.windows import DAY, EVIDENCE, MEMBER_CAP, Found, Grid, Key, Pane, Windows
 from parsers.events import TEXTS, UTC
 
 # What the store keeps for `restore`: append-only, summed when read. No value of a patient in it: members are hashes.
@@ -50,6 +50,7 @@ LATENESS = timedelta(hours=48)  # state is kept this long behind the newest trus
 MAX_KEYS = 50_000  # a rule
 SPECIAL_CLASSES = ("special",)
 _TRANSFERS = ("upload", "download", "delete", "rename", "mkdir", "rmdir", "chmod", "link", "list", "command")
+_LAST_SECOND = 253_402_000_000  # near the end of the year 9999, the last that a datetime holds
 _PANE_COLUMNS = tuple(
     name for name in STATE_TABLES["window_panes"] if name not in ("rule", "step", "key", "pane", "until")
 )
@@ -83,7 +84,7 @@ class Engine:
         self.max_keys = max_keys
         self.dropped = 0  # keys forgotten because a rule had too many of them
         self._windows = [Windows(rule, _day_start(zone)) for rule in self.rules]
-        self._by_key = {rule.key: window for rule, window in zip(self.rules, self._windows, strict=True)}
+        self._by_key = {window.key: window for window in self._windows}
         self._revisions: dict[str, tuple[int, str, float]] = {}
         self._newest: float | None = None
         self._swept: float | None = None
@@ -112,9 +113,7 @@ class Engine:
                 members.group_by("rule", "step", "key", "pane", "line").agg(pl.col("member").unique()).iter_rows()
             ):
                 if (window := self._by_key.get(rule)) is not None:
-                    pane = Pane()
-                    pane.add_members(line, found)
-                    window.add_members(step, _key(key), start, pane)
+                    window.add_members(step, _key(key), start, line, found)
         revisions = tables.get("finding_revisions")
         if revisions is not None:
             for id_, until, revision, digest in revisions.select("id", "until", "revision", "digest").iter_rows():
@@ -126,13 +125,14 @@ class Engine:
         if enriched.is_empty():
             return Observed(deltas={name: pl.DataFrame(schema=schema) for name, schema in STATE_TABLES.items()})
         acts = _acts(enriched)
-        panes: list[tuple[object, ...]] = []
-        members: list[tuple[object, ...]] = []
+        changes: dict[str, list[pl.DataFrame]] = {
+            name: [pl.DataFrame(schema=STATE_TABLES[name])] for name in STATE_TABLES
+        }
         rows: list[dict[str, object]] = []
         touched: dict[int, dict[Key, set[int]]] = {}
         for index, number, frame in self._matches(acts):
             window = self._windows[index]
-            self._count(window, number, frame, panes, members, touched.setdefault(index, {}))
+            self._count(window, number, frame, changes, touched.setdefault(index, {}))
         revisions: list[tuple[object, ...]] = []
         for index, keys in touched.items():
             window = self._windows[index]
@@ -141,11 +141,10 @@ class Engine:
                 rows += [row for row in revised if row is not None]
             self.dropped += window.bound(self.max_keys)
         self._sweep(acts, now)
-        deltas = {
-            "window_panes": pl.DataFrame(panes, schema=STATE_TABLES["window_panes"], orient="row"),
-            "window_members": pl.DataFrame(members, schema=STATE_TABLES["window_members"], orient="row"),
-            "finding_revisions": pl.DataFrame(revisions, schema=STATE_TABLES["finding_revisions"], orient="row"),
-        }
+        changes["finding_revisions"].append(
+            pl.DataFrame(revisions, schema=STATE_TABLES["finding_revisions"], orient="row")
+        )
+        deltas = {name: pl.concat(parts) for name, parts in changes.items()}
         return Observed(pl.DataFrame(rows, schema=FINDINGS, orient="row"), deltas)
 
     def _matches(self, acts: pl.DataFrame) -> list[tuple[int, int, pl.DataFrame]]:
@@ -172,8 +171,7 @@ class Engine:
         window: Windows,
         number: int,
         frame: pl.DataFrame,
-        panes: list[tuple[object, ...]],
-        members: list[tuple[object, ...]],
+        changes: dict[str, list[pl.DataFrame]],
         touched: dict[Key, set[int]],
     ) -> None:
         rule = window.rule
@@ -187,7 +185,6 @@ class Engine:
             placed = placed.drop_nulls(subject[-1])
         if placed.is_empty():
             return
-        width = window.grid.pane_seconds or min(rule.timespan_seconds, DAY)
         grouped = (
             placed.sort("_stamp")
             .group_by(*subject, "_pane", maintain_order=True)
@@ -197,20 +194,14 @@ class Engine:
             key, start, values = row[: len(subject)], row[len(subject)], row[len(subject) + 1 :]
             window.add(number, key, start, _pane(values))
             touched.setdefault(key, set()).add(start)
-            panes.append((rule.key, number, _text(key), start, _until(start + width, rule), *values))
-        if number:
-            return
-        for line, spec in enumerate(rule.lines):
+        changes["window_panes"].append(_delta(grouped, "window_panes", window, number, subject))
+        for line, spec in enumerate(rule.lines if number == 0 else ()):
             if spec.measure in ("distinct", "adjacent"):
                 kept = _members(placed, subject, spec)
                 for *group, found in kept.iter_rows():
-                    key, start = tuple(group[:-1]), group[-1]
-                    pane = Pane()
-                    pane.add_members(line, found)
-                    window.add_members(number, key, start, pane)
-                    until = _until(start + width, rule)
-                    text = _text(key)
-                    members += [(rule.key, number, text, start, until, line, member) for member in pane.members[line]]
+                    window.add_members(number, tuple(group[:-1]), group[-1], line, found)
+                lines = kept.explode("member").with_columns(pl.lit(line).alias("line"))
+                changes["window_members"].append(_delta(lines, "window_members", window, number, subject))
 
     def _revise(
         self, rule: Rule, key: Key, found: Found, revisions: list[tuple[object, ...]]
@@ -299,9 +290,9 @@ def _summaries(lines: Sequence[Line]) -> list[pl.Expr]:
         pl.col("_told").sum().cast(pl.Int64).alias("rows_told"),
         (kind == "estimated").sum().cast(pl.Int64).alias("rows_estimated"),
         (kind == "unknown").sum().cast(pl.Int64).alias("rows_unknown"),
-        pl.col("bytes").sum().alias("bytes_moved"),
+        pl.col("bytes").sum().alias("bytes"),
         pl.col("bytes").count().cast(pl.Int64).alias("bytes_told"),
-        pl.col("approved").fill_null(value=False).sum().cast(pl.Int64).alias("approvals"),
+        pl.col("approved").fill_null(value=False).sum().cast(pl.Int64).alias("approved"),
         ticketed.sum().cast(pl.Int64).alias("ticketed"),
         unresolved.fill_null(value=False).sum().cast(pl.Int64).alias("unresolved"),
         special.fill_null(value=False).sum().cast(pl.Int64).alias("special"),
@@ -335,7 +326,23 @@ def _members(placed: pl.DataFrame, subject: list[str], line: Line) -> pl.DataFra
                 value.select(*subject, "_pane", _hash=(before & even) | pl.lit(1, pl.UInt64)),
             ]
         )
-    return hashed.group_by(*subject, "_pane").agg(pl.col("_hash").unique())
+    return hashed.group_by(*subject, "_pane").agg(pl.col("_hash").unique().sort().head(MEMBER_CAP).alias("member"))
+
+
+def _delta(rows: pl.DataFrame, table: str, window: Windows, step: int, subject: list[str]) -> pl.DataFrame:
+    """Groups of a batch as rows of a state table."""
+    rule = window.rule
+    width = window.grid.pane_seconds or min(rule.timespan_seconds, DAY)
+    keys = rows.select(subject)
+    texts = {key: _text(key) for key in keys.unique().iter_rows()}
+    ends = (pl.col("_pane") + width + rule.timespan_seconds + DAY).clip(upper_bound=_LAST_SECOND)
+    return rows.with_columns(
+        pl.lit(window.key).alias("rule"),
+        pl.lit(step).alias("step"),
+        pl.Series("key", [texts[key] for key in keys.iter_rows()], pl.String),
+        pl.col("_pane").alias("pane"),
+        (ends * 1_000_000).cast(UTC).alias("until"),
+    ).select(pl.col(name).cast(dtype) for name, dtype in STATE_TABLES[table].items())
 
 
 def _pane(values: Sequence[object]) -> Pane:
@@ -352,11 +359,6 @@ def _text(key: Key) -> str:
 @lru_cache(maxsize=4096)
 def _key(text: str) -> Key:
     return tuple(json.loads(text))
-
-
-def _until(end: int, rule: Rule) -> datetime:
-    """After this moment (and the lateness bound) the store may drop the row."""
-    return datetime.fromtimestamp(min(end + rule.timespan_seconds + DAY, 253_402_000_000), UTC_ZONE)
 
 
 def _sane(window: Windows, start: int, last_at: float) -> bool:

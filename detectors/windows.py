@@ -146,6 +146,7 @@ class Windows:
 
     def __init__(self, rule: Rule, day_start: Callable[[int], int]) -> None:
         self.rule = rule
+        self.key = rule.key
         self.grid = Grid.of(rule, day_start)
         self._steps: list[dict[Key, dict[int, Pane]]] = [{} for _ in rule.steps]
         self._crossed: dict[Key, set[int]] = {}
@@ -158,11 +159,9 @@ class Windows:
         else:
             panes[start] = pane
 
-    def add_members(self, step: int, key: Key, start: int, pane: Pane) -> None:
-        """Members of a pane that was added before."""
-        mine = self._steps[step].setdefault(key, {}).setdefault(start, Pane())
-        for line, members in pane.members.items():
-            mine.add_members(line, members)
+    def add_members(self, step: int, key: Key, start: int, line: int, members: Iterable[int]) -> None:
+        """Members of a line in a pane."""
+        self._steps[step].setdefault(key, {}).setdefault(start, Pane()).add_members(line, members)
 
     def found(self, key: Key, touched: set[int]) -> Iterator[Found]:
         """The findings of `key` that panes touched by a batch make or change."""
