@@ -21,7 +21,7 @@ sqlglot.logger.disabled = True
 
 REASONS = frozenset({
     "", "too_long", "too_many_tokens", "too_deep", "joins_without_on", "too_many_statements", "too_complex", "recursion",
-    "parse_error", "command", "grammar", "empty", "truncated", "failed",
+    "parse_error", "command", "grammar", "empty", "truncated", "failed", "killed", "crashed",
 })  # fmt: skip
 MAX_NODES = 20_000
 MAX_EMBEDDED_DEPTH = 3
@@ -59,6 +59,12 @@ def structure(text: str, dialect: str) -> Structure:
         return Structure((Statement(understood="lexical", reason="failed"),))
 
 
+def lexically(text: str, dialect: str, reason: str) -> Structure:
+    """What can be had without the tree: for a text that has killed a worker before. `reason` says how."""
+    del text, dialect
+    return Structure((Statement(understood="lexical", reason=reason),))
+
+
 def analyse(scanned: Scan) -> Structure:
     reason = within_limits(scanned)
     if reason is not None:
@@ -86,7 +92,7 @@ def prepared(scanned: Scan, depth: int = 0, budget: list[int] | None = None) -> 
 
 
 def _numbered_binds(source: str, scanned: Scan) -> str:
-    """`?` and `%s` become :hw_1, :hw_2 …, names :hw_n by first appearance; `$1`, `:1` and variables stay."""
+    """`?` and `%s` become :hw_1, :hw_2 …, names :hw_n by first appearance, `$1` and `:1` :b1; variables stay."""
     parts: list[str] = []
     behind = 0
     count = 0
@@ -98,6 +104,8 @@ def _numbered_binds(source: str, scanned: Scan) -> str:
         if bind in {"?", "%s"}:
             count += 1
             new = f":hw_{count}"
+        elif bind[0] == "$":
+            new = f":b{bind[1:]}"  # sqlglot would read `$1,$` of `$1,$2` as the tag of a dollar quote
         elif bind[0] == ":" and not bind[1:].lstrip("b").isdigit():
             new = f":hw_{names.setdefault(bind[1:].lower(), len(names) + 1)}"
         elif bind[0] == ":" and bind[1:].isdigit():
@@ -236,12 +244,14 @@ def from_tree(text: Text, tree: Any, verb: str, *, body: bool = False) -> Statem
     if reader.sql_texts:
         from parsers.sql import embedded
 
-        inner = embedded.run_texts(text, reader.sql_texts)
+        code = {ordinal for ordinal in reader.sql_texts if embedded.looks_like_sql(text.values.get(ordinal, ""))}
+        inner = embedded.run_texts(text, code)
         slots = tuple(
-            SlotUse("dynamic", (), None, slot.kind, slot.ordinal, slot.count) if slot.kind == "literal" and slot.ordinal in reader.sql_texts else slot
+            SlotUse("dynamic", (), None, slot.kind, slot.ordinal, slot.count) if slot.kind == "literal" and slot.ordinal in code else slot
             for slot in made.slots
         )
-        made = made.but(inner=inner, slots=slots)
+        sent = any(name.casefold() in {"dblink_exec", "dblink_send_query"} for name in reader.calls) and reader.tables
+        made = made.but(inner=inner, slots=slots, destination="other_database" if sent else made.destination)
     if reader.link and made.destination == "table" and any("@" in reader.tables[use] for use in reader.targets):
         made = made.but(destination="other_database")
     return made
