@@ -39,12 +39,14 @@ def load_site(
     path: Path | str,
     *,
     formats: Collection[str] | None = None,
+    packs: Collection[str] | None = None,
     root: Path | str | None = None,
 ) -> LoadedSite:
     """The whole configuration of a hospital.
 
-    `formats`: known log formats; None: not checked. `root`: folder that the paths of sources are relative to, instead of
-    the folder of the file. Raises ConfigError with every fault of every file.
+    `formats`: known log formats; None: not checked. `packs`: known catalogue packs; None: the shipped ones. `root`: folder
+    that the paths of sources are relative to, instead of the folder of the file. Raises ConfigError with every fault of
+    every file.
     """
     document = read_yaml(path)
     base = Path(path).absolute().parent
@@ -52,7 +54,7 @@ def load_site(
     settings, problems = validate(Settings, document, context, {"site": {"id": "unknown"}, "sources": {}})
     zone = ZoneInfo(settings.timezone) if settings else _raw_zone(document)
     if settings is not None:
-        problems += [document.problem(*fault) for fault in _faults(settings, document, formats)]
+        problems += [document.problem(*fault) for fault in _faults(settings, document, formats, packs)]
 
     register: Register | None = None
     warnings: list[Problem] = []
@@ -156,9 +158,11 @@ def _referred(document: Document, keys: Keys, error: ConfigError) -> Iterator[Pr
         yield problem if problem.line else document.problem(keys, f"{problem.file}: {problem.message}")
 
 
-def _faults(settings: Settings, document: Document, formats: Collection[str] | None) -> Iterator[Fault]:
+def _faults(
+    settings: Settings, document: Document, formats: Collection[str] | None, packs: Collection[str] | None
+) -> Iterator[Fault]:
     yield from _source_faults(settings, document, formats)
-    packs = shipped_packs()
+    packs = shipped_packs() if packs is None else packs
     for index, pack in enumerate(settings.catalogue.packs or ()):
         if pack not in packs:
             yield (

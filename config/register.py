@@ -133,8 +133,12 @@ class Job(Model):
     restrictions: tuple[Literal["point", "set", "range", "none"], ...] | None = Field(
         None, description="how reads of sensitive tables must be restricted; none written: in any way"
     )
-    aggregates_only: bool = Field(False, description="reads of tables must be aggregates")
-    counts_by_prescriber: bool = Field(False, description="may count prescriptions by prescriber and drug (统方)")
+    aggregates: Literal["any", "only", "none"] = Field(
+        "any", description="only: reads of sensitive tables must be aggregates; none: must not"
+    )
+    prescriber_and_drug: bool = Field(
+        False, description="may count or list prescriptions by prescriber and drug (统方)"
+    )
     max_rows: int | None = Field(
         None, ge=1, description="largest result; a statement without a known bound is not covered"
     )

@@ -228,14 +228,14 @@ class Context:
             {
                 "number": number, "job": name, "scope": self._number(limits_of(job)),
                 "restrictions": list(job.restrictions) if job.restrictions is not None else None,
-                "aggregates_only": job.aggregates_only, "by_prescriber": job.counts_by_prescriber, "max_rows": job.max_rows,
+                "aggregates": job.aggregates, "by_prescriber": job.prescriber_and_drug, "max_rows": job.max_rows,
                 **hours_row(job.window),
             }
             for number, (name, job) in enumerate(self._register.jobs.items())
         ]  # fmt: skip
         schema: dict[str, pl.DataType] = {
             "number": pl.UInt32(), "job": pl.String(), "scope": pl.UInt32(), "restrictions": pl.List(pl.String()),
-            "aggregates_only": pl.Boolean(), "by_prescriber": pl.Boolean(), "max_rows": pl.Int64(), **HOURS,
+            "aggregates": pl.String(), "by_prescriber": pl.Boolean(), "max_rows": pl.Int64(), **HOURS,
         }  # fmt: skip
         return pl.DataFrame(entries, schema=schema)
 
@@ -245,29 +245,26 @@ class Context:
         if acts.is_empty():
             return rows.with_columns(pl.lit(None, pl.String).alias("job"))
         pairs = acts.join(self._jobs, left_on="jobs", right_on="number", how="inner")
-        sensitive = pl.col("restriction").is_not_null()
-        pairs = pairs.filter(
-            within_hours().fill_null(value=True)
-            & ~((pl.col("outcome") == "failed") & pl.col("action").is_in(["login", "connect"]))
-            & (pl.col("by_prescriber") | ~pl.col("tongfang").fill_null(value=False))
-            & (
-                pl.col("restrictions").is_null()
-                | ~sensitive
-                | pl.col("restrictions").list.contains(pl.col("restriction")).fill_null(value=False)
-            )
-            & (
-                ~pl.col("aggregates_only")
-                | ~sensitive
-                | (pl.col("aggregate_functions").list.len() > 0).fill_null(value=False)
-            )
-            & (
-                pl.col("max_rows").is_null()
-                | ~sensitive
-                | (pl.min_horizontal("bound", "rows") <= pl.col("max_rows")).fill_null(value=False)
-            )
-        )
+        pairs = pairs.filter(_fits_job())
         covered = pairs.with_columns(judge(pairs, self._limits, self._scopes).alias("covers"))
         # Null is nothing to judge (a login), but a statement nobody understood belongs to no job.
         fitting = covered.filter(pl.col("covers").fill_null(pl.col("done") == 0))
         best = fitting.sort("row", "jobs").unique("row", keep="first", maintain_order=True).select("row", "job")
         return rows.join(best, on="row", how="left", maintain_order="left")
+
+
+def _fits_job() -> pl.Expr:
+    """What a job asks of an act besides account, address and scope; never null."""
+    sensitive = pl.col("restriction").is_not_null()
+    failed_login = (pl.col("outcome") == "failed") & pl.col("action").is_in(["login", "connect"])
+    restricted = pl.col("restrictions").is_null() | pl.col("restrictions").list.contains(pl.col("restriction"))
+    aggregated = (pl.col("aggregate_functions").list.len() > 0).fill_null(value=False)
+    wanted = pl.col("aggregates")
+    aggregates = (wanted == "any") | ((wanted == "only") & aggregated) | ((wanted == "none") & ~aggregated)
+    small = pl.col("max_rows").is_null() | (pl.min_horizontal("bound", "rows") <= pl.col("max_rows"))
+    return (
+        within_hours().fill_null(value=True)
+        & ~failed_login.fill_null(value=False)
+        & (pl.col("by_prescriber") | ~pl.col("tongfang").fill_null(value=False))
+        & (~sensitive | (restricted & aggregates & small).fill_null(value=False))
+    )

@@ -62,8 +62,8 @@ tickets:
 jobs:
   dump: {kind: export, system: pg, account: bak, from: [198.51.100.20], window: {from: 02:00, to: 03:00}}
   cron: {kind: maintenance, system: pg, account: postgres, from: [local], window: {from: 02:00, to: 03:00}}
-  monthly: {kind: report, system: pg, account: bi, aggregates_only: true}
-  sample: {kind: report, system: pg, account: dba, max_rows: 50, restrictions: [range]}
+  monthly: {kind: report, system: pg, account: bi, aggregates: only}
+  sample: {kind: report, system: pg, account: dba, max_rows: 50, restrictions: [range], aggregates: none, prescriber_and_drug: true}
   push: {kind: transfer, system: ftp, account: bak, window: {from: 23:30, to: 03:00}, objects: ["/in/*.gz"]}
 """
 WORK = "2026-11-18 10:00"  # a Wednesday
@@ -187,6 +187,8 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("a report from an address that is not agreed", WORK, {**REPORT, **PATIENTS, "aggregate_functions": ["sum"], "client_ip": "203.0.113.9"}, {"job": None, "approved": False}),
     ("a sample of fifty", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 50}, {"job": "sample", "approved": True}),
     ("a sample of fifty that was read whole", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 5000, "rows": 50}, {"job": "sample", "approved": True}),
+    ("a sample with prescriber and drug", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 50, "tongfang": True}, {"job": "sample", "approved": True}),
+    ("sums instead of a sample", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 50, "aggregate_functions": ["sum"]}, {"job": None, "approved": False}),
     ("a sample of fifty-one", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 51}, {"job": None, "approved": False}),
     ("a sample of unknown size", WORK, {**DBA, **PATIENTS, "restriction": "range"}, {"job": None, "approved": False}),
     ("a sample without restriction", WORK, {**DBA, **PATIENTS, "bound": 50}, {"job": None, "approved": False}),
