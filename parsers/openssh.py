@@ -11,10 +11,10 @@ import polars as pl
 
 from parsers import sftp_server, sshd
 from parsers.accounting import settle
-from parsers.events import Origin
+from parsers.events import EVENTS, Origin
 from parsers.framing import lines, split_lines, unfinished
 from parsers.registry import Carry, Parsed, parser
-from parsers.syslog import envelope
+from parsers.syslog import envelope, unfold
 
 SKIPS = {
     "blank": "an empty line records nothing",
@@ -32,7 +32,8 @@ PROGRAMS = {
     "sudo": "sudo",
     "su": "su",
 }
-_REPEATED = r"^message repeated (?<times>[0-9]{1,6}) times: \[ ?(?<inner>.*)\]$"  # rsyslog's $RepeatedMsgReduction
+_NOT_TOLD = pl.DataFrame(schema={"position": pl.UInt64, "skip": pl.String, "reject": pl.String})
+_NO_EVENTS = pl.DataFrame(schema={name: EVENTS[name] for name in ("position", "length", "occurred_at", "action")})
 
 
 @parser("openssh_sftp", reference="sshd(8), sftp-server(8), sudo(8), su(1) through syslog", framing=lines, skips=SKIPS)
@@ -50,13 +51,19 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
         problem=pl.when(~pl.col("blank").fill_null(value=False)).then("problem"),
         program=pl.col("tag").replace_strict(PROGRAMS, default=None, return_dtype=pl.String),
     )
-    told = _repeated(frame.filter(pl.col("program").is_not_null() & pl.col("problem").is_null()))
-    files, beside, state = sftp_server.read(told.filter(pl.col("program") == "sftp"), carry.get("sessions", {}))
-    events, sorted_out = [files], [beside]
-    for program, forms in (("sshd", sshd.SSHD), ("sudo", sshd.SUDO), ("su", sshd.SU)):
-        some, skipped = sshd.read(told.filter(pl.col("program") == program), forms)
+    told = unfold(frame.filter(pl.col("program").is_not_null() & pl.col("problem").is_null()))
+    events, sorted_out, state = [_NO_EVENTS], [_NOT_TOLD], carry.get("sessions", {})
+    files = told.filter(pl.col("program") == "sftp")
+    if files.height:
+        some, beside, state = sftp_server.read(files, state)
         events.append(some)
-        sorted_out.append(skipped)
+        sorted_out.append(beside)
+    for program, forms in (("sshd", sshd.SSHD), ("sudo", sshd.SUDO), ("su", sshd.SU)):
+        part = told.filter(pl.col("program") == program)
+        if part.height:
+            some, beside = sshd.read(part, forms)
+            events.append(some)
+            sorted_out.append(beside)
     frame = frame.join(pl.concat(sorted_out, how="diagonal"), on="position", how="left", maintain_order="left")
     frame = frame.with_columns(
         skip=pl.when(pl.col("blank"))
@@ -68,16 +75,3 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     )
     remembered = {"year": year, "sessions": state, "unfinished": unfinished(chunk)} if chunk else carry
     return settle(frame, pl.concat(events, how="diagonal"), origin, remembered)
-
-
-def _repeated(told: pl.DataFrame) -> pl.DataFrame:
-    """Unfold `message repeated N times: [ … ]`: one record, the message inside it, its bytes N times."""
-    message = pl.col("message")
-    again = message.str.starts_with("message repeated ")
-    if not told.select(again.any()).item():
-        return told.with_columns(repeated=pl.lit(1, pl.Int64))
-    groups = message.str.extract_groups(_REPEATED)
-    return told.with_columns(
-        message=pl.coalesce(groups.struct.field("inner"), message),
-        repeated=groups.struct.field("times").cast(pl.Int64).fill_null(1),
-    )

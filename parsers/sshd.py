@@ -176,7 +176,7 @@ _TEXTS = ("account", "client_ip", "command", "error_code", "detail", "bytes_kind
 
 
 def read(frame: pl.DataFrame, forms: tuple[Form, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Sort lines (position, length, occurred_at, host, pid, message) by form: columns of EVENTS, and (position, skip).
+    """Sort lines (position, length, occurred_at, host, pid, message, repeated) by form: columns of EVENTS, and (position, skip).
 
     The last form of each table takes whatever is left, so every line is in exactly one of the two.
     """
@@ -206,6 +206,7 @@ def _columns(hit: pl.DataFrame, form: Form) -> pl.DataFrame:
     texts = {name: pl.col(name) if name in read.columns else pl.lit(fixed.get(name), pl.String) for name in _TEXTS}
     limit = _COMMAND_LINE if form.command == "SUDO" else _DETAIL
     twice = pl.col("message").str.count_matches(" ; COMMAND=", literal=True) > 1
+    again = pl.when(pl.col("repeated") > 1).then(pl.format("repeated {} times", "repeated"))
     return read.select(
         "position",
         "length",
@@ -218,7 +219,7 @@ def _columns(hit: pl.DataFrame, form: Form) -> pl.DataFrame:
         client_ip=address(texts["client_ip"]),
         command=texts["command"].str.to_uppercase(),
         error_code=texts["error_code"],
-        detail=texts["detail"].str.slice(0, limit),
+        detail=pl.coalesce(texts["detail"].str.slice(0, limit), again),
         bytes_kind=texts["bytes_kind"],
         # a directory may be called 'x ; USER=root ; COMMAND=/bin/true'
         forgeable=twice if form.command == "SUDO" else pl.lit(value=False),

@@ -41,6 +41,8 @@ _FORMS = {
 _OLDEST = 8  # years back in which a 29 February is looked for
 _DECEMBER = 12
 
+_REPEATED = r"^message repeated (?<times>[0-9]{1,6}) times: \[ ?(?<inner>.*)\]$"  # rsyslog's $RepeatedMsgReduction
+
 Year = Mapping[str, Any]  # {"year": 2026, "month": 12} of the last RFC 3164 record; empty before the first
 
 
@@ -82,6 +84,18 @@ def envelope(lines: pl.DataFrame, origin: Origin, zone: ZoneInfo, year: Year) ->
     )
     message = pl.col("message").fill_null("").str.strip_prefix(" ").str.strip_prefix("\ufeff")
     return read.with_columns(problem=problem, message=message, pid=pl.col("pid").replace("-", None)), carried
+
+
+def unfold(told: pl.DataFrame) -> pl.DataFrame:
+    """Take the message out of `message repeated N times: [ … ]`; `repeated` is N, of an ordinary message 1."""
+    message = pl.col("message")
+    if not told.select(message.str.starts_with("message repeated ").any()).item():
+        return told.with_columns(repeated=pl.lit(1, pl.Int64))
+    groups = message.str.extract_groups(_REPEATED)
+    return told.with_columns(
+        message=pl.coalesce(groups.struct.field("inner"), message),
+        repeated=groups.struct.field("times").cast(pl.Int64).fill_null(1),
+    )
 
 
 def _nothing(lines: pl.DataFrame) -> pl.DataFrame:

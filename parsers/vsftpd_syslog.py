@@ -16,7 +16,7 @@ from parsers.framing import lines, split_lines, unfinished
 from parsers.registry import Carry, Parsed, parser
 from parsers.sshd import Form
 from parsers.sshd import read as read_forms
-from parsers.syslog import envelope
+from parsers.syslog import envelope, unfold
 from parsers.vsftpd_native import PROTOCOL_SKIP, event_columns, is_dialogue, read_messages
 
 SKIPS = {
@@ -48,16 +48,16 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     frame = frame.with_columns(blank=(pl.col("text").str.strip_suffix("\r") == "").fill_null(value=False))
     frame, year = envelope(frame, origin, zone, carry.get("year", {}))
     sound = pl.col("problem").is_null() & ~pl.col("blank")
-    frame = frame.with_columns(
-        ours=sound & (pl.col("tag") == "vsftpd"),
-        pam=sound & (pl.col("tag") == "vsftpd") & pl.col("message").str.starts_with("pam_"),
-    )
-    pam, chatter = read_forms(frame.filter("pam"), PAM)
-    told = read_messages(frame.filter(pl.col("ours") & ~pl.col("pam"))).with_columns(
+    frame = frame.with_columns(ours=sound & (pl.col("tag") == "vsftpd"))
+    ours = unfold(frame.filter("ours"))
+    from_pam = pl.col("message").str.starts_with("pam_")
+    pam, chatter = read_forms(ours.filter(from_pam), PAM)
+    told = read_messages(ours.filter(~from_pam)).with_columns(
         skip=pl.when(is_dialogue()).then(pl.lit("protocol")),
         reject=pl.when(pl.col("action").is_null() & ~is_dialogue()).then(pl.lit("unknown_form")),
     )
-    events = event_columns(told.filter(pl.col("action").is_not_null()))
+    acts = told.filter(pl.col("action").is_not_null())
+    events = event_columns(acts).with_columns(bytes=pl.col("bytes") * acts["repeated"])
     beside = pl.concat([told.select("position", "skip", "reject"), chatter], how="diagonal")
     frame = frame.join(beside, on="position", how="left", maintain_order="left").with_columns(
         skip=pl.when("blank")

@@ -188,6 +188,11 @@ def test_a_repeated_message_counts_its_bytes_each_time():
     assert (told["action"], told["bytes"]) == ("download", 15)
 
 
+def test_a_repeated_failure_says_how_often():
+    told = last("message repeated 3 times: [ Failed password for app from 192.0.2.8 port 5 ssh2]", program="sshd[12]")
+    assert (told["action"], told["account"], told["detail"]) == ("login", "app", "repeated 3 times")
+
+
 # --- names ---------------------------------------------------------------------------------------------------------
 
 

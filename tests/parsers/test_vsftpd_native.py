@@ -157,6 +157,7 @@ def test_the_syslog_form_keeps_names_and_tells_pam_twice():
         "Dec  3 08:05:16 ftp01 vsftpd: pam_listfile(vsftpd:auth): Refused user root for service vsftpd",
         "Dec  3 08:05:16 ftp01 sshd[1]: Connection from 192.0.2.1 port 1 on 192.0.2.2 port 22",
         "Dec  3 08:05:16 ftp01 vsftpd[9]: something else",
+        'Dec  3 08:05:17 ftp01 vsftpd[9]: message repeated 2 times: [ [li] OK DOWNLOAD: Client "192.0.2.9", "/a", 3 bytes, 1.00Kbyte/sec]',
     )
     parsed = vsftpd_syslog.parse("".join(f"{line}\n" for line in lines).encode(), ORIGIN, ZONE, {})
     check(parsed.events, EVENTS)
@@ -166,7 +167,9 @@ def test_the_syslog_form_keeps_names_and_tells_pam_twice():
         ("login", "failed", "duplicate", "admin", "203.0.113.9"),
         ("login", "failed", "main", "admin", "203.0.113.9"),
         ("notice", "failed", "main", "root", None),
+        ("download", "ok", "main", "li", "192.0.2.9"),
     ]
+    assert parsed.events["bytes"][-1] == 6
     assert parsed.events["path"][0] == "/导出/a#011b.csv"
     assert {reason: count for reason, (count, _) in parsed.skips.items()} == {"pam_session": 1, "other_program": 1}
     assert parsed.rejects["reason"].to_list() == ["unknown_form"]
