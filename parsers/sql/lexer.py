@@ -1,6 +1,6 @@
-"""Tokens of SQL text, exactly and in linear time, for four dialects. Imports nothing heavy: workers load it.
+r"""Tokens of SQL text, exactly and in linear time, for four dialects. Imports nothing heavy: workers load it.
 
-Every closer of a pattern may also be the end of the text (`\\Z`), so unclosed quotes and comments cost one pass, and
+Every closer of a pattern may also be the end of the text (`\Z`), so unclosed quotes and comments cost one pass, and
 every repetition is possessive. All non-ASCII characters are letters here, as servers read them.
 
 References: PostgreSQL manual 4.1 (lexical structure), MySQL manual 9 (language structure), Oracle SQL reference 2
@@ -64,11 +64,17 @@ _OPERATORS = (
     "@>", "<@", "~~", "~*", "!~", "**", "..", "<<", ">>", "?|", "?&", "@?", "@@", "+=", "-=", "*=", "/=", "%=", "&=", "|=",
 )  # fmt: skip
 
-# Two characters that would read as one sign when they met: a blank between them is part of the structure.
-AMBIGUOUS = frozenset(
-    {op[i : i + 2] for op in _OPERATORS for i in range(len(op) - 1)}
-    | {"--", "/*", "*/", "<!", "!<", "!>", "::", "..", "??"}
-)
+
+def operators(dialect: str) -> tuple[str, ...]:
+    """Signs of several characters; `@`, `#` and `?` make them in PostgreSQL only, elsewhere they begin names and binds."""
+    return _OPERATORS if dialect == "postgres" else tuple(op for op in _OPERATORS if not set(op) & set("@#?"))
+
+
+@cache
+def ambiguous(dialect: str) -> frozenset[str]:
+    """Two characters that would read as one sign when they met: a blank between them is part of the structure."""
+    return frozenset({op[i : i + 2] for op in operators(dialect) for i in range(len(op) - 1)} | {"--", "/*", "*/"})
+
 
 _PLAIN = r"'(?:[^']++|'')*+(?:'|\Z)"
 _ESCAPED = r"'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)"
@@ -96,10 +102,10 @@ _COMMENT = {
     "tsql": r"--[^\n]*+|/\*",
 }
 _BIND = {
-    "postgres": rf"\$[0-9]++|:[{_LETTER}][{_LETTER}0-9]*+|\?(?![|&])|%s(?![{_LETTER}0-9])",
-    "mysql": rf"\?|:[{_LETTER}0-9]++|@@?+[{_LETTER}0-9$.]++|%s(?![{_LETTER}0-9])",
+    "postgres": rf"\$[0-9]++|:[{_LETTER}][{_LETTER}0-9$]*+|\?(?![|&])|%s(?![{_LETTER}0-9])",
+    "mysql": rf"\?|:[{_LETTER}0-9$]++|@@?+[{_LETTER}0-9$.]++|%s(?![{_LETTER}0-9])",
     "oracle": rf":[{_LETTER}0-9][{_LETTER}0-9$\#]*+|\?",
-    "tsql": rf"@@?+[{_LETTER}0-9$\#]++|\?|:[{_LETTER}0-9]++|%s(?![{_LETTER}0-9])",
+    "tsql": rf"@@?+[{_LETTER}0-9$\#@]++|\?|:[{_LETTER}0-9$\#@]++|%s(?![{_LETTER}0-9])",
 }
 _WORD = {
     "postgres": rf"[{_LETTER}$][{_LETTER}0-9$]*+",
@@ -109,7 +115,8 @@ _WORD = {
     "oracle": rf"[{_LETTER}$\#][{_LETTER}0-9$\#]*+",
     "tsql": rf"[{_LETTER}$\#][{_LETTER}0-9$\#@]*+",
 }
-_EXEC = r"(?P<exec>/\*M?![0-9]*+)|(?P<execend>\*/)|"
+_EXEC = r"(?P<exec>/\*M?![0-9]*+)|"
+_EXEC_END = r"(?P<execend>\*/)|"
 
 # a sign after one of these belongs to the number behind it
 UNARY_AFTER = frozenset(
@@ -139,13 +146,15 @@ _CLOSERS = {")": "(", "]": "[", "}": "{"}
 
 
 @cache
-def _pattern(dialect: str) -> re.Pattern[str]:
-    operators = "|".join(re.escape(op) for op in _OPERATORS)
+def _pattern(dialect: str, *, inside: bool = False) -> re.Pattern[str]:
+    """`inside`: an executable comment of MySQL is open, so `*/` closes it."""
+    signs = "|".join(re.escape(op) for op in operators(dialect))
     return re.compile(
         rf"(?P<blank>{_BLANK})|(?P<comment>{_COMMENT[dialect]})|"
         + (_EXEC if dialect == "mysql" else "")
+        + (_EXEC_END if inside else "")
         + rf"(?P<string>{_STRING[dialect]})|(?P<quoted>{_QUOTED[dialect]})|(?P<bind>(?!::|:=){_grouped(_BIND[dialect])})"
-        rf"|(?P<word>{_WORD[dialect]})|(?P<number>{_NUMBER})|(?P<op>{operators}|.)",
+        rf"|(?P<word>{_WORD[dialect]})|(?P<number>{_NUMBER})|(?P<op>{signs}|.)",
         re.DOTALL,
     )
 
@@ -171,19 +180,24 @@ def _comment_end(text: str, start: int) -> int:
 
 def _raw(text: str, dialect: str) -> Iterator[Token]:
     pattern = _pattern(dialect)
-    if dialect not in {"postgres", "tsql"} or "/*" not in text:
+    if dialect == "oracle" or "/*" not in text:
         for match in pattern.finditer(text):
             yield match.lastgroup or "op", match.start(), match.end()
         return
-    at, end = 0, len(text)
+    at, end, executable = 0, len(text), 0
+    inside = _pattern(dialect, inside=dialect == "mysql")
     while at < end:
-        match = pattern.match(text, at)
+        match = (inside if executable else pattern).match(text, at)
         if match is None:  # cannot happen: the last alternative takes any character
             return
-        stop = match.end()
-        if match.lastgroup == "comment" and text.startswith("/*", at):
+        kind, stop = match.lastgroup or "op", match.end()
+        if kind == "comment" and dialect != "mysql" and text.startswith("/*", at):
             stop = _comment_end(text, at)
-        yield match.lastgroup or "op", at, stop
+        elif kind == "exec":
+            executable += 1
+        elif kind == "execend":
+            executable -= 1
+        yield kind, at, stop
         at = stop
 
 
@@ -203,9 +217,6 @@ def scan(text: str, dialect: str) -> Scan:
         if kind == "exec":
             executable += 1
         elif kind == "execend":
-            if executable == 0:
-                tokens.extend((("op", start, start + 1), ("op", start + 1, end)))
-                continue
             executable -= 1
         tokens.append((kind, start, end))
     if text:
@@ -260,7 +271,7 @@ def _totals(text: str, tokens: list[Token]) -> tuple[int, int, int, bool]:
                 continue
         elif kind == "word" and end - start < 16:
             word = text[start:end].lower()
-            if word == "join" or word == "straight_join":
+            if word in {"join", "straight_join"}:
                 if previous not in {"cross", "natural"}:
                     waiting[-1] += 1
                     longest = max(longest, waiting[-1])
@@ -309,14 +320,14 @@ def _with_signs(scanned: Scan) -> list[_Item]:
     items: list[_Item] = []
     for kind, start, end in scanned.tokens:
         if kind == "number":
-            if (
+            signed = (
                 items
                 and items[-1][0] == "op"
                 and text[items[-1][1] : items[-1][2]] in {"-", "+"}
                 and _unary(text, items)
-            ):
-                start = items.pop()[1]
-            items.append((kind, start, end, Place(0, "number", [(start, end)])))
+            )
+            begin = items.pop()[1] if signed else start
+            items.append((kind, begin, end, Place(0, "number", [(begin, end)])))
         elif kind == "string":
             items.append((kind, start, end, Place(0, "string", [(start, end)])))
         else:
@@ -441,7 +452,9 @@ def _canonical(text: str, item: _Item) -> str:
     if kind == "number":
         return "0"
     source = text[item[1] : item[2]]
-    return source if kind == "quoted" else source.lower()
+    if kind == "quoted":  # `u & "x"` is another thing than `u&"x"`, and all words are lower case
+        return "U" + source[1:] if source[0] == "u" else source
+    return source.lower()
 
 
 def _wordy(char: str, extra: str) -> bool:
@@ -457,16 +470,23 @@ def exact_shape(scanned: Scan) -> str:
     items = _items(scanned)
     while items and _is(text, items[-1], ";"):
         items.pop()
-    extra = WORD_SIGNS[scanned.dialect]
+    extra, pairs = WORD_SIGNS[scanned.dialect], ambiguous(scanned.dialect)
     parts: list[str] = []
-    last = ""
+    last, before = "", ""
     for item in items:
         part = _canonical(text, item)
-        if last and (last + part[0] in AMBIGUOUS or (_wordy(last, extra) and _wordy(part[0], extra))):
+        if last and _apart(last, before, part[0], item[0], extra, pairs):
             parts.append(" ")
         parts.append(part)
-        last = part[-1]
+        last, before = part[-1], item[0]
     return "".join(parts)
+
+
+def _apart(last: str, before: str, first: str, kind: str, extra: str, pairs: frozenset[str]) -> bool:
+    """Whether a blank must stand between two tokens, so that they don't read as one or as others."""
+    if before == "quoted" and (first == last or kind == "quoted"):
+        return True
+    return before == "exec" or last + first in pairs or (_wordy(last, extra) and _wordy(first, extra))
 
 
 def literal_places(scanned: Scan) -> list[Place]:
@@ -557,9 +577,7 @@ def _unescaped_end(body: str, closer: str, *, escapes: bool) -> int | None:
     if escapes:
         at = 0
         while at < len(body):
-            if body[at] == "\\":
-                at += 2
-            elif body.startswith(closer * 2, at):
+            if body[at] == "\\" or body.startswith(closer * 2, at):
                 at += 2
             elif body[at] == closer:
                 return at if at == len(body) - 1 else None

@@ -1,36 +1,47 @@
-"""Masking that does not depend on parsing: for rejects, for messages of servers, for SQL that nobody understood.
+"""Masking that needs no parser: what stands in quotes, long numbers and credentials go, in any text and any dialect.
 
-Every quoted string and every number of six digits or more goes, credentials whatever their form. Where it cannot be told
-in one pass where a string ends (backslashes, comments with quotes, dollar quotes), everything from the first quote on
-goes: too much rather than too little.
+Used for everything that is stored of SQL nobody understood, of rejects and of server messages. Where it is not plain
+how the text is quoted (backslashes, dollar quotes, quotes in comments, a missing quote) all from the first quote on
+is masked: losing evidence is the lesser harm.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-STRING = "'⟦s⟧'"
-NUMBER = "⟦n⟧"
-CREDENTIAL = "⟦c⟧"
+STRING, NUMBER, CREDENTIAL, REST = "'?'", "⟦n⟧", "⟦c⟧", "⟦…⟧"
 
-# Where quotes may not mean what they seem: escaped quotes, comments, tagged and alternative quoting, quotes in names.
-_AMBIGUOUS = r"""\\|--|/\*|#|\$\w*\$|[qQ]'|`[^`]*['"][^`]*(?:`|\z)"""
-_ALL_FROM_QUOTE = r"""(?s)['"‘’“”＇＂].*"""
-_PAIRS = r"""(?s)'[^']*(?:'|\z)|"[^"]*(?:"|\z)|[‘’“”＇＂][^‘’“”＇＂]*(?:[‘’“”＇＂]|\z)"""
-_DOLLARS = r"(?s)\$\w*\$.*"
-_CREDENTIALS = r"(?i)\b(identified\s+(?:with\s+\S+\s+)?(?:by|as)(?:\s+(?:password|values))?|password|passwd|pwd)(\s*[=:(]\s*|\s+)[^\s;,)]+"
-_DIGITS = r"\p{Nd}{6,}"
+# Quotes that read the same in every dialect: no escapes, no quotes in comments, all closed.
+_PLAIN = (
+    r"""(?s)\A(?:[^'"/\-#]|'[^'\\]*'|"[^"\\]*"|-(?:[^'"/\-#]|'[^'\\]*'|"[^"\\]*")|/(?:[^'"/\-#*]|'[^'\\]*'|"[^"\\]*")"""
+    r"""|/\*[^*/'"]*\*/|(?:--|\#)[^'"\r\n]*(?:[\r\n]|\z))*\z"""
+)
+_OTHER_QUOTES = r"\$[\p{L}\p{N}_]*\$|[qQ]'"
+_QUOTED = r"""'[^']*'|"[^"]*\""""
+_REST = r"""(?s)(?:['"]|\$[\p{L}\p{N}_]*\$).*\z"""
+_HEX = r"(?i)0x[0-9a-f]{6,}"
+_DIGITS = r"\p{N}(?:[\p{Cf}_.]*\p{N}){5,}"
+_SECRET = (
+    r"(?i)((?:\bpass(?:word|wd|phrase)?|\bpwd|\bidentified\s+by(?:\s+(?:password|values|random\s+password))?"
+    r"|\bidentified\s+with\s+\S+\s+(?:by|as)|\breplace|\bsecret)[\s=:(]+)([^\s;'\"(⟦][^\s;'\"⟦]*)"
+)
+_SECRET_MARK = r"(?i)pass|pwd|identified|secret"
 
 
 def mask(texts: pl.Series) -> pl.Series:
-    """The same texts (String) with quoted strings, long numbers and credentials masked; null stays null. Linear."""
-    frame = pl.DataFrame({"text": texts})
-    text = pl.col("text")
-    masked = (
-        pl.when(text.str.contains(_AMBIGUOUS))
-        .then(text.str.replace(_DOLLARS, STRING).str.replace(_ALL_FROM_QUOTE, STRING))
-        .otherwise(text.str.replace_all(_PAIRS, STRING))
-        .str.replace_all(_CREDENTIALS, "$1 " + CREDENTIAL)
+    """The texts without quoted content, numbers of six digits or more, and credentials. Null stays null; never raises."""
+    plain = (texts.str.contains(_PLAIN) & ~texts.str.contains(_OTHER_QUOTES)).fill_null(value=True)
+    frame = pl.DataFrame({"text": texts.cast(pl.String), "plain": plain})
+    masked = frame.select(
+        pl.when("plain")
+        .then(pl.col("text").str.replace_all(_QUOTED, STRING))
+        .otherwise(pl.col("text").str.replace(_REST, REST))
+        .str.replace_all(_HEX, NUMBER)
         .str.replace_all(_DIGITS, NUMBER)
-    )
-    return frame.select(masked.alias("text"))["text"].alias(texts.name)
+        .alias("text")
+    )["text"]
+    secret = masked.str.contains(_SECRET_MARK).fill_null(value=False)
+    if secret.any():
+        hidden = masked.filter(secret).str.replace_all(_SECRET, f"${{1}}{CREDENTIAL}")
+        masked = masked.scatter(secret.arg_true(), hidden)
+    return masked.alias(texts.name)

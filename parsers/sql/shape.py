@@ -1,0 +1,264 @@
+"""Shapes of statements, a column at a time: the text without literals, comments, blanks and keyword case.
+
+In a shape every string stands as `'?'`, every number as `0`, a list of literals after IN as one of them. It is SQL
+itself, and the shape of a shape is that shape. Two ways lead to it: regular expressions over the whole column for
+ordinary text, and the exact lexer, row by row, for text that the expressions can't tell apart. Both give the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+
+import polars as pl
+
+from parsers.sql.lexer import UNARY_AFTER, ambiguous, exact_shape, known, literal_places, operators, scan, value_of
+
+MAX_EXACT = 65_536  # characters: longer text out of the ordinary is known by its head and a hash
+
+_B = r"[ \t\r\n\f\x0b]"
+_UPPER = r"[A-Z]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    ordinary: str  # the whole text is made of things that the passes below can't confuse
+    odd_raw: str  # and none of these is in it
+    string: str
+    comment: str
+    comment_mark: str  # cheap sign that a comment may be there
+    protect: tuple[str, ...]  # signs that belong to words
+    colon: bool  # `:1` is a bind
+    odd: str  # sent to the lexer when found after strings and comments are gone
+    quoted_upper: str
+    quoted_split: str
+    quoted_start: str
+
+
+def _ordinary(dialect: str) -> tuple[str, str, str, str, str]:
+    """Expression for ordinary text, and those for its strings, comments and quoted names."""
+    body = r"[A-Za-z_\x{80}-\x{10FFFF}][A-Za-z0-9_\x{80}-\x{10FFFF}]*"
+    escaped = r"'(?:[^'\\]|\\.|'')*'"
+    plain = "'(?:[^']|'')*'"
+    quoted = {
+        "postgres": f'"{body}"',
+        "oracle": f'"{body}"',
+        "mysql": f"`{body}`",
+        "tsql": rf'"{body}"|\[{body}\]',
+    }[dialect]
+    string = rf'{escaped}|"(?:[^"\\]|\\.|"")*"' if dialect == "mysql" else plain
+    signs = {"postgres": r"$", "oracle": "", "mysql": r"`#", "tsql": r"\[\]"}[dialect]
+    control = r"\x00-\x08\x0e-\x1f\x7f"
+    harmless = rf"""[^'"/\-{signs}{control}]"""
+    starless = rf"""[^'"/\-*{signs}{control}]"""
+    inner = rf"""'"`!{signs}{control}"""  # marks that a comment of ordinary text has none of
+    line = rf"""[^{inner}\r\n]*(?:\r?\n|\z)"""
+    comment = rf"/\*[^*/{inner}]*\*/|" + (
+        rf"--(?:[ \t]{line}|\r?\n|\z)|\#{line}" if dialect == "mysql" else rf"--{line}"
+    )
+    dollar = r"|\$[0-9]+(?:[ \t\r\n,;)=<>+*|:\]]|\z)" if dialect == "postgres" else ""
+    solid = rf"{string}|{quoted}{dollar}"
+    ordinary = rf"(?s)\A(?:{harmless}|{solid}|{comment}|-(?:{harmless}|{solid})|/(?:{starless}|{solid}))*\z"
+    prefix = {"postgres": "[nNxXbBeE]", "mysql": "[nNxXbB]", "oracle": "[nN]", "tsql": "[nN]"}[dialect]
+    first, *rest = string.split('|"') if dialect == "mysql" else [string]
+    prefixed = rf"(?s)(?:(?-u:\b){prefix})?{first}" + "".join(f'|"{part}' for part in rest)
+    return ordinary, prefixed, f"(?s)(?:{comment})", quoted, prefix
+
+
+def _odd_signs(dialect: str) -> str:
+    """Signs that read otherwise once blanks are dropped, and runs of signs that the lexer must divide."""
+    by_first: dict[str, set[str]] = {}
+    pairs, known_signs = ambiguous(dialect), operators(dialect)
+    for first, second in pairs:
+        by_first.setdefault(first, set()).add(second)
+    spaced = [rf"{re.escape(first)}{_B}+{_class(seconds)}" for first, seconds in sorted(by_first.items())]
+    runs = {
+        first + second + third
+        for first, second in pairs
+        for third in by_first.get(second, ())
+        if first + second + third not in known_signs
+    }
+    runs |= {op + sign for op in known_signs if len(op) == 3 for sign in by_first.get(op[-1], ())}
+    return "|".join([*spaced, r"\*/", *(re.escape(run) for run in sorted(runs))])
+
+
+def _class(chars: set[str]) -> str:
+    return "[" + "".join(rf"\x{ord(char):02x}" for char in sorted(chars)) + "]"
+
+
+@cache
+def _patterns(dialect: str) -> _Patterns:
+    ordinary, string, comment, quoted, prefix = _ordinary(dialect)
+    odd_raw = {"postgres": "&['\"]", "mysql": "", "oracle": "[qQ]'", "tsql": ""}[dialect]
+    foreign_prefix = rf"[^\x00-\x7f]{prefix}'|[$#@:]{prefix}'"
+    odd = [_odd_signs(dialect)]
+    twice = {"postgres": '"', "oracle": '"', "mysql": "`", "tsql": '"'}[dialect]
+    odd.append(f"{twice}{_B}*{twice}")
+    if dialect == "postgres":
+        odd.append(r"%s\$")
+    if dialect == "tsql":
+        odd.append(rf"%s|\]{_B}*[\[\]\"]|\"{_B}*\[")
+    if dialect == "mysql":
+        odd.append(r"(?:[A-Za-z0-9_$]|[^\x00-\x7f])@|%s")  # a word and a variable without a blank between
+    if dialect != "postgres":
+        odd.append(rf"::{_B}*[0-9]|:{_B}+(?:[A-Za-z0-9_$#@]|[^\x00-\x7f])")
+    if dialect in {"mysql", "tsql"}:
+        odd.append(r"@@@|@@(?:[^A-Za-z0-9_$]|\z)|@(?:[^@A-Za-z0-9_'\"`$]|\z)")
+    body_upper = r'"[^"]*[A-Z]' if dialect != "mysql" else "`[^`]*[A-Z]"
+    split = r'"[^"]*"|[^"]+' if dialect != "mysql" else "`[^`]*`|[^`]+"
+    if dialect == "tsql":
+        body_upper, split = r'"[^"]*[A-Z]|\[[^\]]*[A-Z]', r'"[^"]*"|\[[^\]]*\]|[^"\[]+'
+    return _Patterns(
+        ordinary=ordinary,
+        odd_raw="|".join(part for part in (odd_raw, foreign_prefix) if part),
+        string=string,
+        comment=comment,
+        comment_mark=r"--|/\*|#" if dialect == "mysql" else r"--|/\*",
+        protect={"postgres": ("$",), "mysql": ("$", "@"), "oracle": ("$", "#"), "tsql": ("$", "#", "@")}[dialect],
+        colon=dialect != "postgres",
+        odd="|".join(odd),
+        quoted_upper=body_upper,
+        quoted_split=split,
+        quoted_start={"mysql": "^`", "tsql": r'^["\[]'}.get(dialect, '^"'),
+    )
+
+
+_NUMBER = r"{b}(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?){b}"
+_ODD_NUMBER = r"{b}[1-9]|{b}0(?:[0-9A-Za-z_.]|[^\x00-\x7f])|\.0"
+_ASCII_EDGE = r"(?-u:\b)"
+_SIGNED = r"({colon}[(,=<>+*/%|&^~!:\[{;\-@#\\{tick}])[+\-]0"
+_SIGNED_WORD = r"{b}(" + "|".join(sorted(UNARY_AFTER)) + r")[+\-]0"
+
+
+def shapes(statements: pl.Series, dialect: str) -> pl.Series:
+    """The shape of each statement (String; null stays null). Never raises for any text."""
+    dialect = known(dialect)
+    unique = statements.drop_nulls().unique()
+    table = pl.DataFrame({"statement": unique, "shape": _unique_shapes(unique, dialect)})
+    return (
+        statements.alias("statement").to_frame().join(table, on="statement", how="left", maintain_order="left")["shape"]
+    )
+
+
+def _unique_shapes(unique: pl.Series, dialect: str) -> pl.Series:
+    ordinary = is_ordinary(unique, dialect)
+    fast = unique.filter(ordinary)
+    slow = unique.filter(~ordinary)
+    bare = _without_strings(fast, dialect)
+    ascii_rows = bare.str.len_bytes() == bare.str.len_chars()
+    pieces = [
+        (slow, _exact(slow, dialect)),
+        *(
+            _column_shapes(fast.filter(rows), bare.filter(rows), dialect, wide)
+            for rows, wide in ((ascii_rows, False), (~ascii_rows, True))
+        ),
+    ]
+    table = pl.DataFrame(
+        {
+            "statement": pl.concat([piece[0].alias("statement") for piece in pieces]),
+            "shape": pl.concat([piece[1].alias("shape") for piece in pieces]),
+        }
+    )
+    return unique.alias("statement").to_frame().join(table, on="statement", how="left", maintain_order="left")["shape"]
+
+
+def is_ordinary(texts: pl.Series, dialect: str) -> pl.Series:
+    """Boolean: text that the column-wise expressions understand as the lexer does (they may still pass on it later)."""
+    patterns = _patterns(dialect)
+    ordinary = texts.str.contains(patterns.ordinary) & ~texts.str.contains(patterns.odd_raw)
+    if dialect == "postgres":  # a backslash means something in E'' only
+        ordinary &= ~(texts.str.contains("\\", literal=True) & texts.str.contains("[eE]'"))
+    return ordinary
+
+
+def _without_strings(texts: pl.Series, dialect: str) -> pl.Series:
+    patterns = _patterns(dialect)
+    return texts.str.replace_all(patterns.string, "'?'").str.replace_all(patterns.comment, " ")
+
+
+def _exact(texts: pl.Series, dialect: str) -> pl.Series:
+    return pl.Series([_exact_one(text, dialect) for text in texts], dtype=pl.String)
+
+
+def _exact_one(text: str, dialect: str) -> str:
+    if len(text) <= MAX_EXACT:
+        return exact_shape(scan(text, dialect))
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{exact_shape(scan(text[: MAX_EXACT // 2], dialect))} ⟦{len(text)} characters {digest}⟧"
+
+
+def _column_shapes(texts: pl.Series, bare: pl.Series, dialect: str, wide: bool) -> tuple[pl.Series, pl.Series]:
+    """Texts in a new order and their shapes. `bare`: without strings and comments; `wide`: names beyond ASCII in it."""
+    patterns = _patterns(dialect)
+    edge = r"\b" if wide else _ASCII_EDGE
+    inside = r"\B" if wide else r"(?-u:\B)"
+    odd = bare.str.contains(patterns.odd)
+    for sign in patterns.protect:
+        bare = bare.str.replace_all(sign, f"_{sign}_", literal=True)
+    if patterns.colon:
+        bare = bare.str.replace_all(":", ":_", literal=True)
+    bare = bare.str.replace_all(_NUMBER.replace("{b}", edge), "0")
+    odd |= bare.str.contains(_ODD_NUMBER.replace("{b}", edge))
+    if wide:
+        odd |= bare.str.contains(r"[\W&&[^\x00-\x7f]]|[\p{Lu}\p{Lt}&&[^\x00-\x7f]]")
+    bare = bare.str.replace_all(rf"{_B}{{2,}}|[\t\r\n\f\x0b]", " ").str.replace_all(f"{inside} | {inside}", "")
+    bare = _lower(bare, patterns).str.strip_chars_end(";")
+    bare = _unsigned(bare, edge, colon=patterns.colon, tick="" if dialect == "mysql" else "`")
+    bare = _one_value(bare, edge)
+    odd |= bare.str.contains("values(", literal=True) & bare.str.contains("),(", literal=True)
+    if patterns.colon:
+        bare = bare.str.replace_all(":_", ":", literal=True)
+    for sign in reversed(patterns.protect):
+        bare = bare.str.replace_all(f"_{sign}_", sign, literal=True)
+    late = texts.filter(odd)
+    return pl.concat([texts.filter(~odd), late]), pl.concat([bare.filter(~odd), _exact(late, dialect)])
+
+
+def _one_value(bare: pl.Series, edge: str) -> pl.Series:
+    """Lists of literals after IN and ARRAY as their first value."""
+    for word, opener, closer in (("in", "(", ")"), ("array", "[", "]")):
+        start = re.escape(word + opener)
+        rows = bare.str.contains(rf"{edge}{start}(?:0,|'\?',)")
+        if not rows.any():
+            continue
+        found = bare.filter(rows)
+        for value in ("0", "'?'"):
+            literal = re.escape(value)
+            pattern = rf"{edge}{start}(?:{literal},)+{literal}{re.escape(closer)}"
+            found = found.str.replace_all(pattern, f"{word}{opener}{value}{closer}")
+        bare = bare.scatter(rows.arg_true(), found)
+    return bare
+
+
+def _lower(bare: pl.Series, patterns: _Patterns) -> pl.Series:
+    """Lower case everywhere but in quoted names."""
+    kept = bare.str.contains(patterns.quoted_upper)
+    lowered = bare.str.to_lowercase()
+    if not kept.any():
+        return lowered
+    pieces = bare.filter(kept).str.extract_all(patterns.quoted_split)
+    element = pl.element()
+    quoted = element.str.contains(patterns.quoted_start)
+    mixed = pieces.list.eval(pl.when(quoted).then(element).otherwise(element.str.to_lowercase())).list.join("")
+    return lowered.scatter(kept.arg_true(), mixed)
+
+
+def _unsigned(bare: pl.Series, edge: str, *, colon: bool, tick: str) -> pl.Series:
+    """A sign that belongs to its number goes with it. Rare, so the dear capture group costs little."""
+    signed = bare.str.contains(r"[+\-]0")
+    if not signed.any():
+        return bare
+    rows = bare.filter(signed)
+    fixed = rows.str.replace_all(r"\A[+\-]0", "0").str.replace_all(_SIGNED_WORD.replace("{b}", edge), "${1} 0")
+    after_sign = _SIGNED.replace("{colon}", ":_|" if colon else "").replace("{tick}", tick)
+    fixed = fixed.str.replace_all(after_sign, "${1}0")
+    return bare.scatter(signed.arg_true(), fixed)
+
+
+def shape_ids(shapes_: pl.Series, key: bytes) -> pl.Series:
+    """Keyed 128-bit hash of each shape, 32 hex digits (null stays null): nobody without the key can aim at a clash."""
+    unique = shapes_.drop_nulls().unique()
+    ids = [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=key[:64]).hexdigest() for text in unique]
+    return shapes_.replace_strict(unique, pl.Series(ids, dtype=pl.String), default=None, return_dtype=pl.String)
