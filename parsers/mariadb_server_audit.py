@@ -34,6 +34,7 @@ _REST_OF = {
     "QUERY": r"^[^,']*," + _ESCAPED,
     "table": r"^[^,]*,[^,]*,$",
     "connection": r"^[^,]*,,\d{0,5}$",
+    "proxy": r"^[^,]*,[^,]*,\d{0,5}$",
 }
 # from the right: whatever the names hold, the last place where ids and operation stand is the record's own
 _LEFT = r"(?s)^(?P<stamp>\d{8} [ \d]\d:\d\d:\d\d),(?P<server>[^,\n]*),(?P<user>.*),(?P<host>[^,\n]*),(?P<connection>\d{1,18}),(?P<query_id>\d{1,18}),"
@@ -122,6 +123,8 @@ def _plain() -> pl.Expr:
         .then(rest.str.contains(_REST_OF["QUERY"]))
         .when(operation.is_in(_TABLES))
         .then(rest.str.contains(_REST_OF["table"]))
+        .when(operation == "PROXY_CONNECT")
+        .then(rest.str.contains(_REST_OF["proxy"]))
         .when(operation.is_in(_CONNECTIONS))
         .then(rest.str.contains(_REST_OF["connection"]))
         .otherwise(pl.lit(value=False))
@@ -240,9 +243,9 @@ def _events(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
         "position",
         "length",
         "occurred_at",
-        "database",
         "statement",
         "object_name",
+        database=pl.when(col("database") != "").then("database"),
         action=pl.when(col("operation") == "DISCONNECT")
         .then(pl.lit("logout"))
         .when(col("operation").is_in(_CONNECTIONS))

@@ -36,6 +36,7 @@ def payload(messages: pl.Series, tags: pl.Series) -> pl.DataFrame:
         audit_type=pl.when(
             pl.col("audit_type").is_in(["SESSION", "OBJECT"])
             & pl.col("command_class").is_not_null()
+            & pl.col("command").is_not_null()
             & pl.col("statement_number").str.contains(r"^\d{1,18}$")
             & pl.col("substatement_number").str.contains(r"^\d{1,18}$")
         ).then("audit_type"),

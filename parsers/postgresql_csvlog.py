@@ -123,7 +123,7 @@ class _Grammar:
         after = data[np.minimum(quotes + 1, data.size - 1)]
         fine_open = (before == _COMMA) | (before == _QUOTE) | (before == _LF) | (quotes == 0)
         fine_close = (after == _COMMA) | (after == _QUOTE) | (after == _LF) | (after == _CR) | (quotes == data.size - 1)
-        return quotes[~np.where(opens, fine_open, fine_close)]
+        return np.asarray(quotes[~np.where(opens, fine_open, fine_close)])
 
 
 def _regions(chunk: bytes, *, final: bool) -> _Regions:

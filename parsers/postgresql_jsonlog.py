@@ -6,14 +6,12 @@ Bytes stand in the encoding of the session's database, so a line may be no UTF-8
 
 from __future__ import annotations
 
-import json
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
-from parsers.decoding import clean, decode, spoilt
+from parsers.decoding import decode, spoilt
 from parsers.events import Origin
 from parsers.framing import MAX_RECORD, line_starts, lines, split_lines, unfinished
 from parsers.postgresql_records import SKIPS, assemble, interpret, rejected
@@ -27,7 +25,6 @@ _KEYS = {
     "backend_type": "backend",
 }  # fmt: skip
 _SCHEMA = {key: pl.Int64 if key == "line_num" else pl.String for key in _KEYS}
-_BLOCK = 64  # lines: below this a failing block is read one by one
 
 
 @parser(
@@ -102,9 +99,12 @@ def _some_lines(
 
 
 def _objects(texts: pl.Series) -> pl.DataFrame:
-    """One row a text: the used keys, and whether it was an object (`good_`). Halves what fails, to isolate it."""
-    schema: dict[str, Any] = {**_SCHEMA, "good_": pl.Boolean}
-    if not texts.null_count() and len(texts):
+    """One row a text: the used keys, and whether it was an object (`good_`). Halves what fails, to isolate it.
+
+    One reader for all, so that a line means the same whatever stands beside it.
+    """
+    braced = (texts.str.starts_with("{") & texts.str.contains(r"\}\r?$")).fill_null(value=False)
+    if braced.all() and len(texts):
         try:
             frame = pl.read_ndjson(str(texts.str.join("\n").item()).encode(), schema=_SCHEMA)
         except pl.exceptions.PolarsError:
@@ -113,24 +113,8 @@ def _objects(texts: pl.Series) -> pl.DataFrame:
             return frame.with_columns(
                 pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True), good_=pl.lit(value=True)
             )
-    if len(texts) <= _BLOCK:
-        return pl.DataFrame([_one_object(text) for text in texts], schema=schema, orient="row")
+    if len(texts) <= 1 or not braced.any():
+        nulls = [pl.lit(None, dtype).alias(name) for name, dtype in _SCHEMA.items()]
+        return pl.select(pl.repeat(value=False, n=len(texts), dtype=pl.Boolean).alias("good_")).select(*nulls, "good_")
     half = len(texts) // 2
     return pl.concat([_objects(texts[:half]), _objects(texts[half:])])
-
-
-def _one_object(text: str | None) -> list[Any]:
-    try:
-        value = json.loads(text or "")
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        return [None] * len(_KEYS) + [False]
-    row: list[Any] = []
-    for key in _KEYS:
-        item = value.get(key)
-        if key == "line_num":
-            row.append(item if isinstance(item, int) and abs(item) < 1 << 62 else None)
-        else:
-            row.append(clean(item) if isinstance(item, str) else None)
-    return [*row, True]

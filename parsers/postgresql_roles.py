@@ -34,6 +34,7 @@ _WANTED = {
     "session": pl.String, "kind": pl.String, "line": pl.Int64, "statement": pl.String, "statement_number": pl.Int64,
     "substatement_number": pl.Int64, "command_class": pl.String, "command": pl.String, "audit_type": pl.String,
     "tag": pl.String, "empty": pl.Boolean, "record_role": pl.String, "activity_key": pl.String, "ms": pl.String,
+    "outcome": pl.String,
 }  # fmt: skip
 
 
