@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from parsers.accounting import too_long
 from parsers.events import UTC, Origin
 from parsers.stamps import local_time, to_utc
 
@@ -75,7 +76,7 @@ def envelope(lines: pl.DataFrame, origin: Origin, zone: ZoneInfo, year: Year) ->
         return _nothing(lines), carried
     read = pieces[0] if len(pieces) == 1 else pl.concat(pieces).sort("position")
     problem = (
-        pl.when(pl.col("text").is_null())
+        pl.when(too_long())
         .then(pl.lit("too_long"))
         .when(pl.col("host").is_null())
         .then(pl.lit("no_envelope"))

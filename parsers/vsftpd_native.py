@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from parsers.accounting import address, settle
+from parsers.accounting import address, settle, too_long
 from parsers.events import Origin
 from parsers.framing import lines, split_lines, unfinished
 from parsers.registry import Carry, Parsed, parser
@@ -85,7 +85,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
         .then(pl.lit("protocol")),
     )
     frame = frame.with_columns(
-        reject=pl.when(pl.col("text").is_null())
+        reject=pl.when(too_long())
         .then(pl.lit("too_long"))
         .when(pl.col("skip").is_not_null())
         .then(None)

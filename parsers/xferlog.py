@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from parsers.accounting import address, settle
+from parsers.accounting import address, settle, too_long
 from parsers.events import Origin
 from parsers.framing import lines, split_lines, unfinished
 from parsers.registry import Carry, Parsed, parser
@@ -51,7 +51,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     )
     frame = frame.with_columns(
         skip=pl.when(pl.col("body") == "").then(pl.lit("blank")),
-        reject=pl.when(pl.col("text").is_null())
+        reject=pl.when(too_long())
         .then(pl.lit("too_long"))
         .when(pl.col("body") == "")
         .then(None)

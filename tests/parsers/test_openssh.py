@@ -341,6 +341,12 @@ def test_other_lines_are_skipped_or_refused():
     assert parsed.rejects["reason"].to_list() == ["no_envelope", "bad_timestamp"]
 
 
+def test_a_line_longer_than_any_name_is_refused():
+    parsed = parse(record(f'remove name "/{"a" * 70_000}"'))
+    assert parsed.rejects["reason"].to_list() == ["too_long"]
+    assert len(parsed.rejects["text"][0]) == 4096
+
+
 # --- streams -------------------------------------------------------------------------------------------------------
 
 _PATHS = st.sampled_from(["/a", "/b", '/c" new "/d', r"/\346\202\243"])

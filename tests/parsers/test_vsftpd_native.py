@@ -114,6 +114,12 @@ def test_the_ftp_dialogue_is_skipped_whatever_it_imitates():
     assert parsed.rejects.is_empty()
 
 
+def test_a_line_longer_than_any_name_is_refused_once():
+    parsed = parse(f'[chen] FTP command: Client "192.0.2.8", "STOR {"a" * 70_000}"')
+    assert parsed.rejects["reason"].to_list() == ["too_long"]
+    assert not parsed.skips
+
+
 def test_other_lines_are_refused_with_a_reason():
     chunk = (
         b'Thu Foo  3 08:05:16 2026 [pid 2] CONNECT: Client "192.0.2.8"\nnonsense\n\n'
