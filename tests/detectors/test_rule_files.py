@@ -109,3 +109,21 @@ def test_shipped_rules_say_what_they_are(rules):
 def test_a_missing_folder_is_a_fault(tmp_path):
     with pytest.raises(ConfigError, match="no such folder"):
         read_rules([tmp_path / "none"])
+
+
+def test_the_page_of_rules_is_the_rules(rules):
+    from pathlib import Path
+
+    from detectors.describe import embedded
+
+    page = Path(__file__).parents[2] / "docs" / "detections.md"
+    text = page.read_text(encoding="utf-8")
+    assert text == embedded(text, rules), "docs/detections.md: make its table anew with detectors.describe.embedded"
+
+
+def test_the_example_of_the_page_compiles(tmp_path):
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "detections.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    assert compiled(tmp_path, example)[0].id == "TIM-50"
