@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from config.catalogue import Catalogue
-    from parsers.sql.facts import StatementFacts
+    from parsers.sql.stage import Analysed
     from parsers.sql.structure import Structure
 
 MEMORY_BYTES = 1 << 30
@@ -138,12 +138,14 @@ class Workers:
         self.answered += len(items)
         return [answer if answer is not None else nothing for answer in answers]
 
-    def analyser(self, catalogue: Catalogue) -> Callable[[Sequence[tuple[str, str, str]]], list[StatementFacts]]:
+    def analyser(self, catalogue: Catalogue) -> Callable[[Sequence[tuple[str, str, str]]], list[Analysed]]:
         """(dialect, sample text, shape) -> facts under a catalogue, as `parsers.sql.stage` wants it."""
         from parsers.sql.meaning import facts
+        from parsers.sql.stage import Analysed
 
-        def analyse(items: Sequence[tuple[str, str, str]]) -> list[StatementFacts]:
-            return [facts(made, catalogue) for made in self.structures([(dialect, text) for dialect, text, _ in items])]
+        def analyse(items: Sequence[tuple[str, str, str]]) -> list[Analysed]:
+            made = self.structures([(dialect, text) for dialect, text, _ in items])
+            return [Analysed(facts(one, catalogue), one.text_bound) for one in made]
 
         return analyse
 

@@ -262,3 +262,21 @@ def shape_ids(shapes_: pl.Series, key: bytes) -> pl.Series:
     unique = shapes_.drop_nulls().unique()
     ids = [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=key[:64]).hexdigest() for text in unique]
     return shapes_.replace_strict(unique, pl.Series(ids, dtype=pl.String), default=None, return_dtype=pl.String)
+
+
+def literals(statements: pl.Series, dialect: str) -> pl.Series:
+    """Values at the literal places of each statement (List(String)); the values of a list place joined by U+001F."""
+    from parsers.sql.lexer import literal_places, scan, value_of
+
+    dialect = known(dialect)
+    unique = statements.drop_nulls().unique()
+
+    def values(text: str) -> list[str]:
+        places = literal_places(scan(text, dialect))
+        return ["\x1f".join(value_of(text[a:b], dialect).replace("\x1f", " ") for a, b in place.spans) for place in places]
+
+    table = pl.DataFrame(
+        {"statement": unique, "literals": [values(text) for text in unique]},
+        schema={"statement": pl.String, "literals": pl.List(pl.String)},
+    )
+    return statements.alias("statement").to_frame().join(table, on="statement", how="left", maintain_order="left")["literals"]
