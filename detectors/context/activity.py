@@ -14,6 +14,7 @@ ACTIONS = (
 )  # fmt: skip
 BIT = {name: 1 << index for index, name in enumerate(ACTIONS)}
 UNKNOWN = 1 << len(ACTIONS)  # something was done that nobody understood: inside no list of actions
+TOUCHES = BIT["read"] | BIT["write"] | UNKNOWN  # bits that may mean data was touched
 CLASSES = (
     "identity", "contact", "clinical", "special", "lab", "image", "prescription", "drug", "billing", "staff",
     "credential", "procurement", "public_health", "audit",

@@ -261,10 +261,18 @@ def _fits_job() -> pl.Expr:
     aggregated = (pl.col("aggregate_functions").list.len() > 0).fill_null(value=False)
     wanted = pl.col("aggregates")
     aggregates = (wanted == "any") | ((wanted == "only") & aggregated) | ((wanted == "none") & ~aggregated)
+    # Relation and table records tell neither restriction nor size: a job that limits them can't cover them.
+    untold = (
+        (pl.col("action") == "query")
+        & (pl.col("understood").is_null() | pl.col("opaque"))
+        & ((pl.col("done") & activity.TOUCHES) != 0)
+    )
+    limiting = pl.col("restrictions").is_not_null() | (wanted == "only") | pl.col("max_rows").is_not_null()
     small = pl.col("max_rows").is_null() | (pl.min_horizontal("bound", "rows") <= pl.col("max_rows"))
     return (
         within_hours().fill_null(value=True)
         & ~failed_login.fill_null(value=False)
         & (pl.col("by_prescriber") | ~pl.col("tongfang").fill_null(value=False))
+        & ~(untold & limiting)
         & (~sensitive | (restricted & aggregates & small).fill_null(value=False))
     )

@@ -184,6 +184,8 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("a report of rows", WORK, {**REPORT, **PATIENTS}, {"job": None, "approved": False}),
     ("a report by prescriber and drug", WORK, {**REPORT, **PATIENTS, "aggregate_functions": ["sum"], "tongfang": True}, {"job": None, "approved": False}),
     ("a report that touches nothing sensitive", WORK, {**REPORT, "reads": ["pg_class"]}, {"job": "monthly", "approved": True}),
+    ("a table record of a report tells too little", WORK, {**REPORT, "understood": None, "command": "READ", "object_name": "his.patients"}, {"job": None, "approved": False}),
+    ("a table record of the dump is enough", NIGHT, {**BACKUP, "understood": None, "command": "READ", "object_name": "his.patients"}, {"job": "dump", "approved": True}),
     ("a report from an address that is not agreed", WORK, {**REPORT, **PATIENTS, "aggregate_functions": ["sum"], "client_ip": "203.0.113.9"}, {"job": None, "approved": False}),
     ("a sample of fifty", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 50}, {"job": "sample", "approved": True}),
     ("a sample of fifty that was read whole", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 5000, "rows": 50}, {"job": "sample", "approved": True}),
