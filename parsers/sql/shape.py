@@ -280,3 +280,104 @@ def literals(statements: pl.Series, dialect: str) -> pl.Series:
         schema={"statement": pl.String, "literals": pl.List(pl.String)},
     )
     return statements.alias("statement").to_frame().join(table, on="statement", how="left", maintain_order="left")["literals"]
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+LIST_MARK = "\x1f"  # between the values of one place
+
+
+def literals(statements: pl.Series, dialect: str) -> pl.Series:
+    """Values of the literal places of each statement, List(String): element i - 1 is place i of `literal_places`.
+
+    The values of a list are joined by LIST_MARK. Strings without quotes and escapes, numbers as written. Null for null
+    and for text that is too long and out of the ordinary to be read here.
+    """
+    dialect = known(dialect)
+    unique = statements.drop_nulls().unique()
+    found = _unique_literals(unique, shapes(unique, dialect), dialect)
+    return (
+        statements.alias("statement")
+        .to_frame()
+        .join(found, on="statement", how="left", maintain_order="left")["literals"]
+        .alias(statements.name)
+    )
+
+
+def _unique_literals(texts: pl.Series, shapes_: pl.Series, dialect: str) -> pl.DataFrame:
+    frame = pl.DataFrame({"statement": texts, "shape": shapes_, "ordinary": is_ordinary(texts, dialect)})
+    frame = frame.join(_places_by_shape(frame, dialect), on="shape", how="left", maintain_order="left")
+    flat = _flat(frame.filter(pl.col("ordinary") & (pl.col("lists") <= 1)), dialect)
+    size = pl.col("flat").list.len().cast(pl.Int64)
+    fits = pl.when(pl.col("lists") == 0).then(size == pl.col("places")).otherwise(size >= pl.col("places"))
+    good = flat.filter(fits)
+    ends = pl.col("places") - pl.col("before") - 1  # places behind the list
+    middle = pl.col("flat").list.slice(pl.col("before"), size - pl.col("places") + 1).list.join(LIST_MARK)
+    joined = pl.concat_list(pl.col("flat").list.head(pl.col("before")), middle, pl.col("flat").list.tail(ends))
+    quick = pl.concat([
+        good.filter(pl.col("lists") == 0).select("statement", literals="flat"),
+        good.filter(pl.col("lists") == 1).select("statement", literals=joined),
+    ])
+    slow = frame.select("statement").join(quick.select("statement"), on="statement", how="anti")["statement"]
+    exact = pl.DataFrame(
+        {"statement": slow, "literals": [_exact_values(text, dialect) for text in slow]},
+        schema={"statement": pl.String, "literals": pl.List(pl.String)},
+    )
+    return pl.concat([quick, exact])
+
+
+def _places_by_shape(frame: pl.DataFrame, dialect: str) -> pl.DataFrame:
+    """How many places a shape has, how many of them hold lists, and how many stand before the first list."""
+    samples = frame.filter("ordinary").unique("shape", keep="any").select("shape", "statement")
+    rows = []
+    for shape, text in samples.iter_rows():
+        inside = [place.in_list for place in literal_places(scan(text, dialect))]
+        rows.append((shape, len(inside), sum(inside), inside.index(True) if True in inside else 0))
+    return pl.DataFrame(
+        rows, schema={"shape": pl.String, "places": pl.Int64, "lists": pl.Int64, "before": pl.Int64}, orient="row"
+    )
+
+
+def _flat(frame: pl.DataFrame, dialect: str) -> pl.DataFrame:
+    """All literals of ordinary texts in order, as values: column `flat`. Rows that need the lexer for it are left out."""
+    patterns = _patterns(dialect)
+    bare = _without_strings(frame["statement"], dialect)
+    zeros = bare.str.replace_all(_NUMBER.replace("{b}", r"\b"), "0")
+    signed = bare.str.contains(rf"[+\-]{_B}*[0-9]|::{_B}*[0-9]") | zeros.str.contains(_ODD_NUMBER.replace("{b}", r"\b"))
+    escaped = frame["statement"].str.contains("\\", literal=True) if dialect == "mysql" else pl.repeat(value=False, n=frame.height, eager=True)
+    wide = bare.str.len_bytes() != bare.str.len_chars()
+    mixed = bare.str.contains(r"[$:@#][0-9]") | frame["statement"].str.contains(patterns.comment_mark)
+    frame = frame.with_columns(wide=wide, mixed=mixed, keep=~(signed | escaped)).filter("keep")
+    parts = []
+    for (is_wide, is_mixed), part in frame.group_by("wide", "mixed", maintain_order=True):
+        edge = r"\b" if is_wide else _ASCII_EDGE
+        literal = f"{patterns.string}|{_NUMBER.replace('{b}', edge)}"
+        pattern = f"{patterns.comment}|[$:@#][0-9A-Za-z_]+|{literal}" if is_mixed else literal
+        parts.append(part.with_columns(flat=pl.col("statement").str.extract_all(pattern).list.eval(_value(bool(is_mixed)))))
+    return pl.concat(parts) if parts else frame.with_columns(flat=pl.lit(None, pl.List(pl.String)))
+
+
+def _value(mixed: bool) -> pl.Expr:
+    """Expression for an element of a list of literals as written; comments and binds among them dropped."""
+    source = pl.element()
+    if mixed:
+        source = source.filter(~source.str.contains(r"^(?:--|/\*|#|[$:@])"))
+    text = source.str.contains(r"^[nNxXbBeE]?'")
+    double = source.str.starts_with('"')
+    bare = source.str.replace(r"^[nNxXbBeE]?['\"]", "").str.head(-1)
+    return (
+        pl.when(text)
+        .then(bare.str.replace_all("''", "'", literal=True))
+        .when(double)
+        .then(bare.str.replace_all('""', '"', literal=True))
+        .otherwise(source)
+    )
+
+
+def _exact_values(text: str, dialect: str) -> list[str] | None:
+    if len(text) > MAX_EXACT:
+        return None
+    return [
+        LIST_MARK.join(value_of(text[start:end], dialect) for start, end in place.spans)
+        for place in literal_places(scan(text, dialect))
+    ]
