@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+import config.settings
 from monitor.errors import StartError
 from monitor.health import Health
 from monitor.telemetry import FindingRaised, Telemetry
-from monitor.web import Web, host_name, is_loopback
+from monitor.web import Tls, Web, host_name, is_loopback
 
 
 class Clock:
@@ -17,6 +25,26 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed one for `localhost`, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    return folder / "cert.pem", folder / "key.pem"
 
 
 @pytest.fixture
@@ -123,9 +151,11 @@ def test_a_taken_port_is_a_clear_fault_before_anything_starts(telemetry: Telemet
             Web(telemetry, health, port=port)
 
 
-def test_an_address_of_another_machine_is_a_clear_fault(telemetry: Telemetry, health: Health) -> None:
+def test_an_address_of_another_machine_is_a_clear_fault(
+    telemetry: Telemetry, health: Health, certificate: tuple[Path, Path]
+) -> None:
     with pytest.raises(StartError, match="not an address of this machine"):
-        Web(telemetry, health, host="192.0.2.1", port=0)
+        Web(telemetry, health, host="192.0.2.1", port=0, tls=Tls(*certificate), token=b"s3cret")
 
 
 def test_a_stopped_server_frees_its_port(telemetry: Telemetry, health: Health) -> None:
@@ -153,3 +183,66 @@ def test_host_names_are_read_strictly() -> None:
     assert is_loopback("localhost")
     assert not is_loopback("0.0.0.0")
     assert not is_loopback("hiswatch.hospital.cn")
+
+
+def test_another_address_than_loopback_needs_tls_and_a_token(telemetry: Telemetry, health: Health) -> None:
+    with pytest.raises(StartError, match="needs a certificate, its key and a token"):
+        Web(telemetry, health, host="0.0.0.0", port=0)
+
+
+def test_metrics_want_the_token_and_health_does_not(telemetry: Telemetry, health: Health, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret\n")
+    token.chmod(0o600)
+    settings = config.settings.Web.model_validate(
+        {"listen": "127.0.0.1:0", "token_file": str(token)}, context={"base": tmp_path}
+    )
+    web = Web.of(settings, telemetry, health)
+    web.start()
+    try:
+        assert get(web, "/metrics").status_code == 401
+        assert get(web, "/metrics", Authorization="Bearer wrong").status_code == 401
+        assert get(web, "/metrics", Authorization="Bearer s3cret").status_code == 200
+        assert get(web, "/healthz").status_code == 200
+    finally:
+        web.stop()
+
+
+def test_a_token_open_to_others_is_refused_without_showing_it(
+    telemetry: Telemetry, health: Health, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret")
+    token.chmod(0o644)
+    settings = config.settings.Web.model_validate(
+        {"listen": "127.0.0.1:0", "token_file": str(token)}, context={"base": tmp_path}
+    )
+    with pytest.raises(StartError, match=r"web\.token_file") as caught:
+        Web.of(settings, telemetry, health)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_with_tls_the_pages_are_served_on_every_address(
+    telemetry: Telemetry, health: Health, certificate: tuple[Path, Path]
+) -> None:
+    web = Web(telemetry, health, host="0.0.0.0", port=0, tls=Tls(*certificate), token=b"s3cret")
+    web.start()
+    try:
+        trusted = ssl.create_default_context(cafile=str(certificate[0]))
+        with httpx.Client(trust_env=False, verify=trusted) as client:
+            assert (
+                client.get(
+                    f"https://localhost:{web.port}/healthz", headers={"Host": "hiswatch.hospital.cn"}
+                ).status_code
+                == 200
+            )
+            assert client.get(f"https://localhost:{web.port}/metrics").status_code == 401
+    finally:
+        web.stop()
+
+
+def test_a_damaged_certificate_is_a_clear_fault(
+    telemetry: Telemetry, health: Health, certificate: tuple[Path, Path]
+) -> None:
+    with pytest.raises(StartError, match="not a certificate"):
+        Web(telemetry, health, port=0, tls=Tls(certificate[1], certificate[1]))
