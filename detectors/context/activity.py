@@ -28,6 +28,8 @@ _TRANSFERS = {
 }  # fmt: skip
 _CARRIES_OUT = ("server_file", "os_command", "link", "backup")
 _WRITES = ("insert", "update", "delete", "merge", "load", "truncate")
+_HIDING = ("call", "execute", "fetch")
+_TOUCHING = ("select", "copy", "alter", "grant", "revoke", *_WRITES)
 # What the log itself says, where the statement was not sent or not understood (pgaudit classes, MariaDB table events).
 _BY_LOG = {
     "READ": "read", "WRITE": "write", "DDL": "schema", "ROLE": "privilege", "MISC": "other", "MISC_SET": "other",
@@ -63,9 +65,11 @@ def done() -> pl.Expr:
     query = (
         pl.when(pl.col("understood").is_null() | (pl.col("understood") == "none"))
         .then(from_log)
-        # A call whose body nobody knows may do anything.
+        # A call or a cursor whose body nobody knows may do anything, and so may a query whose tables nobody found.
         .otherwise(
-            named.when(pl.col("verb").is_in(["call", "execute"]))
+            named.when(
+                pl.col("verb").is_in(_HIDING) | ((pl.col("understood") == "lexical") & pl.col("verb").is_in(_TOUCHING))
+            )
             .then(pl.lit(UNKNOWN, pl.UInt32))
             .otherwise(pl.lit(BIT["other"], pl.UInt32))
         )

@@ -147,6 +147,8 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("an export is more than a read", WORK, {**ZHANG, **DRUGS, "destination": "file"}, {"in_scope": False}),
     ("a setting is in scope", WORK, {**ZHANG, "verb": "set"}, {"in_scope": True}),
     ("a call nobody knows is in no scope", WORK, {**ZHANG, "verb": "call"}, {"in_scope": False}),
+    ("a cursor nobody knows is in no scope", WORK, {**ZHANG, "verb": "fetch"}, {"in_scope": False}),
+    ("a cut query whose tables nobody found is in no scope", WORK, {**ZHANG, "understood": "lexical"}, {"in_scope": False}),
     ("a login is nothing to judge", WORK, {**ZHANG, "action": "login"}, {"in_scope": None}),
     ("not understood, but the log says it writes", WORK, {**ZHANG, "understood": "none", "command_class": "WRITE"}, {"in_scope": False}),
     ("not understood, and objects are limited", WORK, {**ZHANG, "understood": "none", "command_class": "READ"}, {"in_scope": None}),
