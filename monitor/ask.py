@@ -11,7 +11,7 @@ from monitor.errors import StartError
 from monitor.findings import visible
 from monitor.rendering import json_lines as as_json_lines
 from monitor.rendering import with_local_times
-from monitor.store.query import run_query
+from monitor.store.query import QueryLimits, run_query
 
 
 def run_query_command(sql: str, config: Path | None, state_dir: Path | None, limit: int, *, json_lines: bool) -> None:
@@ -22,16 +22,16 @@ def run_query_command(sql: str, config: Path | None, state_dir: Path | None, lim
         settings = read_site(config).settings
         state_dir, zone = settings.state_dir, settings.zone
     assert state_dir is not None
-    answer = run_query(state_dir, sql, max_rows=limit)
+    answer = run_query(state_dir, sql, QueryLimits(rows=limit))
     if json_lines:
-        sys.stdout.buffer.write(as_json_lines(answer.rows, zone))
+        sys.stdout.buffer.write(as_json_lines(answer.frame, zone))
         sys.stdout.buffer.flush()
     else:
-        _table(with_local_times(answer.rows, zone).rows(), answer.rows.columns)
-    for warning in answer.warnings:
-        print(warning, file=sys.stderr)
+        _table(with_local_times(answer.frame, zone).rows(), answer.frame.columns)
+    if answer.warning:
+        print(answer.warning, file=sys.stderr)
     if answer.truncated:
-        print(f"cut after {answer.rows.height} rows; --limit takes more", file=sys.stderr)
+        print(f"cut after {answer.frame.height} rows; --limit takes more", file=sys.stderr)
 
 
 def _table(rows: list[tuple[object, ...]], columns: list[str]) -> None:

@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,24 @@ class Daemon:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: self.stop())
-            signal.signal(signal.SIGINT, lambda *_: self.stop())
-            signal.signal(signal.SIGHUP, lambda *_: self.reload())
+        with self._signals():
+            self._run()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Handlers while it runs; afterwards the old ones, so that nothing keeps the daemon alive."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handlers = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}
+        before = {number: signal.signal(number, lambda *_, do=do: do()) for number, do in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _run(self) -> None:
         self.health.set("starting", red=True)
         web = Web(self.telemetry, self.health, host=self.settings.web.host, port=self.settings.web.port)
         try:
@@ -132,9 +147,7 @@ class _Shift:
         self._tails: list[Tail] = tails(self._settings, store.positions())
         self._carries: dict[str, Any] = store.carries()
         assembly.restore(store)
-        self._delivery = Delivery(
-            assembly.site, assembly.rules, store, self._telemetry, self._health, daemon.observing
-        )
+        self._delivery = Delivery(assembly.site, assembly.rules, store, self._telemetry, self._health, daemon.observing)
         self._jobs = Jobs(self._job_table(), self._telemetry)
 
     def _job_table(self) -> list[Job]:
@@ -190,9 +203,7 @@ class _Shift:
         self._health.clear("store_failed")
         full = sum(len(chunk.data) for chunk in chunks) >= self._settings.limits.batch_bytes // 2
         if not full:  # the rest of the batch's time: what comes meanwhile is one batch, not many
-            self._daemon.stopping.wait(
-                max(0.0, self._settings.limits.batch_seconds - (time.monotonic() - started)) / 2
-            )
+            self._daemon.stopping.wait(max(0.0, self._settings.limits.batch_seconds - (time.monotonic() - started)) / 2)
         return True
 
     def _poll(self) -> list[Chunk]:
