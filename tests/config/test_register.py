@@ -10,6 +10,7 @@ import pytest
 
 from config.errors import ConfigError
 from config.loader import load_register, load_site
+from parsers.registry import parsers
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
@@ -186,7 +187,7 @@ def test_what_a_register_may_say(tmp_path):
 
 @pytest.mark.parametrize("name", ["hospital.yaml", "sample-hospital/hospital.yaml"])
 def test_the_shipped_examples_hold(name):
-    site = load_site(EXAMPLES / name)
+    site = load_site(EXAMPLES / name, formats=parsers())
     assert site.register is not None
     assert site.register.accounts
     assert site.warnings == ()
