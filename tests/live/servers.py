@@ -257,6 +257,7 @@ class MariaDB:
             user,
             "--protocol=tcp",
             "--skip-ssl",
+            "--default-character-set=utf8mb4",
         ]
         done = subprocess.run([*command, database], input=sql, capture_output=True, text=True, check=False, env=_env())
         if check and done.returncode:
@@ -275,6 +276,7 @@ class MariaDB:
             user,
             "--protocol=tcp",
             "--skip-ssl",
+            "--default-character-set=utf8mb4",
         ]
         return subprocess.run(
             [*command, "--single-transaction", database], capture_output=True, check=True, env=_env()
@@ -332,6 +334,7 @@ def mariadb(folder: Path, zone: str = "Asia/Shanghai", **settings: str) -> Itera
             "-u",
             "root",
             "--skip-ssl",
+            "--default-character-set=utf8mb4",
             "ping",
         ]
         wait_until(

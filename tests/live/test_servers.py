@@ -65,7 +65,7 @@ def test_postgresql_tells_the_same_in_csv_and_json(tmp_path: Path) -> None:
 def test_mariadb_server_audit(tmp_path: Path) -> None:
     with mariadb(tmp_path / "m", ZONE) as server:
         server.run(
-            "CREATE DATABASE his; CREATE TABLE his.patients (id int, name text); INSERT INTO his.patients VALUES (1, 'it''s'), (2, '张三')"
+            "CREATE DATABASE his CHARACTER SET utf8mb4; CREATE TABLE his.patients (id int, name text); INSERT INTO his.patients VALUES (1, 'it''s'), (2, '张三')"
         )
         server.run("SELECT * FROM patients WHERE name = 'it\\'s'", database="his")
         server.run("SELECT 1", user="nobody_here", check=False)
