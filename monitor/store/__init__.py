@@ -1,0 +1,1 @@
+"""Where events rest: one DuckDB file with one writer, and immutable Parquet pieces for whoever asks."""
