@@ -308,9 +308,8 @@ def load_catalogue(packs: Iterable[str] | None = None, files: Iterable[Path | st
     problems: list[Problem] = []
     known = shipped_packs()
     names = known if packs is None else tuple(dict.fromkeys((*packs, "system")))  # every server has its own accounts
-    for name in names:
-        if name not in known:
-            problems.append(Problem(f"catalogue pack {name}", 0, 0, "", f"unknown; shipped are {', '.join(known)}"))
+    message = f"unknown; shipped are {', '.join(known)}"
+    problems += [Problem(f"catalogue pack {name}", 0, 0, "", message) for name in names if name not in known]
     own = _load(files, problems)
     shipped = _load((SHIPPED / f"{name}.yaml" for name in names if name in known), problems)
     if problems:

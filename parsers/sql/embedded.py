@@ -5,7 +5,9 @@ Each grammar names the object of its statement and hands nested SQL back to `und
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from parsers.sql.lexer import name_of, ordinal_of, scan, within_limits
 from parsers.sql.structure import SlotUse, Statement
@@ -23,7 +25,28 @@ _STARTS = frozenset({
     "select", "with", "insert", "update", "delete", "merge", "replace", "copy", "truncate", "drop", "create", "alter", "grant", "revoke",
     "execute", "exec", "perform", "call", "load", "lock",
 })  # fmt: skip
-_LOOKS_LIKE_SQL = ("select", "insert", "update", "delete", "with", "merge", "copy", "create", "drop", "truncate", "exec", "call", "grant", "alter", "declare", "begin", "(select", "table", "backup", "/*")
+_LOOKS_LIKE_SQL = (
+    "select",
+    "insert",
+    "update",
+    "delete",
+    "with",
+    "merge",
+    "copy",
+    "create",
+    "drop",
+    "truncate",
+    "exec",
+    "call",
+    "grant",
+    "alter",
+    "declare",
+    "begin",
+    "(select",
+    "table",
+    "backup",
+    "/*",
+)
 _UNKNOWN = "hw_unknown"  # stands for a variable inside SQL that is put together
 
 
@@ -104,19 +127,32 @@ def unparsed(text: Text, words: list[Word], reason: str, verb: str) -> Statement
     return Statement(understood="lexical", reason=reason, verb=verb, slots=_slots(words))
 
 
+def _again(text: Text, source: str) -> Text:
+    """The same text with other words: one statement in a form that the tree reads."""
+    first = source.split(None, 1)[0].lower()
+    words: list[Word] = [("word", first, 0, len(first)), ("word", "", len(first), len(source))]
+    return replace(text, source=source, words=words)
+
+
 # --- SQL in strings ----------------------------------------------------------------------------------------------------
+
+
+def _is_code(text: Text, value: str) -> bool:
+    """Whether a literal is SQL. Once asked, the answer holds for this text only."""
+    text.bound[0] = True
+    return looks_like_sql(value)
 
 
 def looks_like_sql(value: str) -> bool:
     return value[:200].lstrip(" \t\r\n;").lower().startswith(_LOOKS_LIKE_SQL)
 
 
-def run_texts(text: Text, ordinals: Iterable[int], *, force: bool = False) -> tuple[Statement, ...]:
+def run_texts(text: Text, ordinals: Iterable[int]) -> tuple[Statement, ...]:
     """The SQL that string literals hold, analysed; places of its own literals do not exist outside."""
     found: list[Statement] = []
     for ordinal in dict.fromkeys(ordinals):
         value = text.values.get(ordinal)
-        if value and (force or looks_like_sql(value)):
+        if value and _is_code(text, value):
             found += run_text(text, value)
     return tuple(found)
 
@@ -155,25 +191,64 @@ def _dynamic_text(text: Text, words: list[Word]) -> str:
                 parts.append(f" {_UNKNOWN} ")
             parts.append(text.values.get(ordinal, ""))
             gap = False
-        elif word[0] in {"word", "quoted", "bind", "number"}:
-            gap = True
-        elif word[1] in {",", "using"}:
+        elif word[0] in {"quoted", "bind", "number"} or (word[0] == "word" and word[1] not in _PASSED_THROUGH):
             gap = True
     return "".join(parts)
 
 
+_PASSED_THROUGH = frozenset(
+    {"quote_ident", "quote_literal", "concat", "quotename", "cast", "text", "as", "dbms_assert", "to_clob", "trim", "n"}
+)
+_FORMAT = re.compile(r"%(?:[0-9]{1,2}\$)?-?[0-9]{0,3}[IsL]")
+
+
+def _formatted(text: Text, words: list[Word]) -> str:
+    """format('… %I …', x): literal arguments put in, others as an unknown name."""
+    at = _after(words, "(")
+    first = _literal(words[at]) if at < len(words) else None
+    if first is None:
+        return ""
+    arguments: list[str] = []
+    for before, word in zip(words[at:], words[at + 1 :], strict=False):
+        if before[1] == ",":
+            ordinal = _literal(word)
+            arguments.append(text.values.get(ordinal, _UNKNOWN) if ordinal is not None else _UNKNOWN)
+    given = iter(arguments)
+    return _FORMAT.sub(lambda _: next(given, _UNKNOWN), text.values.get(first, ""))
+
+
+def _expression(words: list[Word]) -> list[Word]:
+    """The part of EXECUTE that is the SQL: up to USING, INTO or the first comma, brackets around it included."""
+    depth = 0
+    enclosed = bool(words) and words[0][1] == "("
+    for at, (kind, word, _, _) in enumerate(words):
+        if kind == "op":
+            if word == "," and depth == int(enclosed):
+                return words[:at]
+            depth += (word == "(") - (word == ")")
+            if enclosed and depth == 0:
+                return words[: at + 1]
+        elif kind == "word" and depth == 0 and word in {"using", "into", "bulk"}:
+            return words[:at]
+    return words
+
+
 def _executed(text: Text, words: list[Word], verb: str) -> Statement:
     """EXECUTE IMMEDIATE expr, EXEC(expr), sp_executesql N'…', PREPARE … FROM '…', EXECUTE format(…)."""
-    literals = _literals(words)
-    held = _dynamic_text(text, words)
-    inner: tuple[Statement, ...] = ()
-    if literals:
-        first = text.values.get(literals[0], "")
-        whole = held if looks_like_sql(held) else first
-        if looks_like_sql(whole) or (whole and verb == "prepare"):
-            inner = tuple(run_text(text, whole))
-    slots = tuple(SlotUse("dynamic", s.refs, s.column, s.kind, s.ordinal) if literals and s.kind == "literal" and s.ordinal == literals[0] else s for s in _slots(words))
-    return _grammar(verb, dynamic=True, inner=inner, slots=slots)
+    code = _expression(words)
+    literals = _literals(code)
+    formatted = any(word[1] == "format" for word in code[:2])
+    whole = _formatted(text, code) if formatted else _dynamic_text(text, code)
+    inner = tuple(run_text(text, whole)) if literals and _is_code(text, whole) else ()
+    return _grammar(verb, dynamic=True, inner=inner, slots=_code_slots(words, literals))
+
+
+def _code_slots(words: list[Word], ordinals: Iterable[int]) -> tuple[SlotUse, ...]:
+    code = set(ordinals)
+    return tuple(
+        SlotUse("dynamic", (), None, s.kind, s.ordinal, s.count) if s.kind == "literal" and s.ordinal in code else s
+        for s in _slots(words)
+    )
 
 
 # --- bodies ------------------------------------------------------------------------------------------------------------
@@ -195,7 +270,7 @@ def body(text: Text, words: list[Word]) -> Iterable[Statement]:
         elif words[at][1] in {"execute", "exec"} and (fragment_statement := _execute(text, fragment)) is not None:
             yield fragment_statement
         else:
-            yield from statements(text, _without_into(fragment), body=True) if words[at][1] in {"select", "with"} else statements(text, fragment, body=True)
+            yield from statements(text, fragment, body=True)
         found += 1
         at = max(stop, at + 1)
 
@@ -206,13 +281,21 @@ def _starts(words: list[Word], at: int) -> bool:
         return True
     before = words[at - 1][1]
     word = words[at][1]
-    if before in {".", "for", "on", "or", "after", "before", "grant", "revoke", "into"} and word in {"update", "delete", "insert", "execute", "lock"}:
+    if before in {".", "for", "on", "or", "after", "before", "grant", "revoke", "into"} and word in {
+        "update",
+        "delete",
+        "insert",
+        "execute",
+        "lock",
+    }:
         return False
     if before in {".", ":=", "="} and word not in {"select", "with"}:
         return False
     if word == "replace" and (before == "or" or (at + 1 < len(words) and words[at + 1][1] == "(")):
         return False
-    return not (word == "with" and before not in {"(", ";", "begin", "then", "else", "loop", "do", "is", "as", "for", "in"})
+    return not (
+        word == "with" and before not in {"(", ";", "begin", "then", "else", "loop", "do", "is", "as", "for", "in"}
+    )
 
 
 def _fragment_end(words: list[Word], at: int) -> int:
@@ -234,23 +317,29 @@ def _fragment_end(words: list[Word], at: int) -> int:
                 case += 1
             elif word == "end" and case:
                 case -= 1
-            elif stop > at and not case and word in {"loop", "then", "do"} and words[stop - 1][1] not in {"matched", "nothing", "conflict", ")"}:
-                return stop
-            elif stop > at and not case and word in {"loop", "do"} and words[stop - 1][1] == ")" and words[at][1] not in {"insert", "merge"}:
-                return stop
-            elif word == "end" and not case:
+            elif not case and (word == "end" or (stop > at and _closes(words, at, stop))):
                 return stop
     return len(words)
 
 
-def _without_into(words: list[Word]) -> list[Word]:
-    """`SELECT a INTO b FROM t` of a routine without its variables; the source is cut around them by blanking."""
-    return words
+def _closes(words: list[Word], at: int, stop: int) -> bool:
+    """LOOP, THEN or DO that ends the head of a loop or branch; not WHEN MATCHED THEN, ON CONFLICT DO."""
+    word, before = words[stop][1], words[stop - 1][1]
+    if before == ")":
+        return word in {"loop", "do"} and words[at][1] not in {"insert", "merge"}
+    return word in {"loop", "then", "do"} and before not in {"matched", "nothing", "conflict"}
 
 
 def _performed(text: Text, words: list[Word]) -> Statement:
-    source = text.source[: words[0][2]] + "SELECT " + " " * max(0, words[0][3] - words[0][2] - 7) + text.source[words[0][3] :]
-    other = Text(text.dialect, source, text.words, text.values, text.counts, text.depth, text.budget, text.temporary, text.bound)
+    source = (
+        text.source[: words[0][2]]
+        + "SELECT "
+        + " " * max(0, words[0][3] - words[0][2] - 7)
+        + text.source[words[0][3] :]
+    )
+    other = Text(
+        text.dialect, source, text.words, text.values, text.counts, text.depth, text.budget, text.temporary, text.bound
+    )
     return by_tree(other, words, body=True).but(returns_rows=False)
 
 
@@ -259,6 +348,7 @@ def _bodies(text: Text, words: list[Word]) -> tuple[tuple[Statement, ...], bool]
     found: list[Statement] = []
     strings = [ordinal for ordinal in _literals(words) if len(text.values.get(ordinal, "")) > 6]
     code = [ordinal for ordinal in strings if _has_sql(text.values[ordinal])]
+    text.bound[0] = text.bound[0] or bool(strings)
     if code:
         for ordinal in code:
             found += _string_body(text, text.values[ordinal])
@@ -282,7 +372,22 @@ def _string_body(text: Text, value: str) -> list[Statement]:
 
 def _has_sql(value: str) -> bool:
     folded = value.lower()
-    return any(word in folded for word in ("select", "insert", "update", "delete", "execute", "perform", "copy", "truncate", "drop", "alter", "call"))
+    return any(
+        word in folded
+        for word in (
+            "select",
+            "insert",
+            "update",
+            "delete",
+            "execute",
+            "perform",
+            "copy",
+            "truncate",
+            "drop",
+            "alter",
+            "call",
+        )
+    )
 
 
 def is_dynamic(statement: Statement) -> bool:
@@ -294,32 +399,83 @@ def is_dynamic(statement: Statement) -> bool:
 
 def _create(text: Text, words: list[Word]) -> Statement | None:
     head = [word[1] for word in words[:10]]
-    at = _skip(words, 1, "or", "replace", "alter", "temp", "temporary", "global", "local", "unique", "editionable", "noneditionable", "force", "definer", "=", "public", "shared")
+    at = _skip(
+        words,
+        1,
+        "or",
+        "replace",
+        "alter",
+        "temp",
+        "temporary",
+        "global",
+        "local",
+        "unique",
+        "editionable",
+        "noneditionable",
+        "force",
+        "definer",
+        "=",
+        "public",
+        "shared",
+    )
     if "definer" in head:
-        at = next((i for i, word in enumerate(words[:16]) if word[1] in {"procedure", "function", "trigger", "view", "event"}), at)
+        at = next(
+            (
+                i
+                for i, word in enumerate(words[:16])
+                if word[1] in {"procedure", "function", "trigger", "view", "event"}
+            ),
+            at,
+        )
     kind = words[at][1] if at < len(words) else ""
     if kind in {"function", "procedure", "proc", "trigger", "package", "event", "type", "aggregate"}:
         after = _skip(words, at + 1, "body", "if", "not", "exists")
         name, behind = _name(text, words, after)
         inner, dynamic = _bodies(text, words[behind:])
-        return _grammar("create", inner=inner, definition=True, dynamic=dynamic, schema_change=True, calls=(), slots=_slots(words))
+        return _grammar(
+            "create", inner=inner, definition=True, dynamic=dynamic, schema_change=True, calls=(), slots=_slots(words)
+        )
     if kind == "database" and "link" in head:
         return _grammar("create", schema_change=True, dangerous=("link",), slots=_slots(words))
-    if kind in {"server", "subscription", "publication"} or (kind == "foreign" and "data" in head) or (kind == "user" and "mapping" in head):
-        reads = ()
+    if (
+        kind in {"server", "subscription", "publication"}
+        or (kind == "foreign" and "data" in head)
+        or (kind == "user" and "mapping" in head)
+    ):
+        reads: tuple[str, ...] = ()
         if kind == "publication" and (start := _after(words, "table")):
             reads = tuple(_name_list(text, words, start))
         return _grammar("create", schema_change=True, dangerous=("link",), reads=reads, slots=_slots(words))
     if kind == "foreign" and "table" in head:
         name, _ = _name(text, words, _skip(words, _after(words, "table"), "if", "not", "exists"))
-        return _grammar("create", schema_change=True, dangerous=("link",), writes=(name,) if name else (), slots=_slots(words))
+        return _grammar(
+            "create", schema_change=True, dangerous=("link",), writes=(name,) if name else (), slots=_slots(words)
+        )
     if kind in {"user", "role", "login", "group", "profile"}:
         return _grammar("create", privilege_change=True, slots=_slots(words))
-    if kind in {"database", "schema", "extension", "sequence", "synonym", "tablespace", "domain", "policy", "rule", "language", "assembly"}:
+    if kind in {
+        "database",
+        "schema",
+        "extension",
+        "sequence",
+        "synonym",
+        "tablespace",
+        "domain",
+        "policy",
+        "rule",
+        "language",
+        "assembly",
+    }:
         reads = ()
         if kind == "synonym" and (start := _after(words, "for")):
             reads = (_name(text, words, start)[0],)
-        return _grammar("create", schema_change=True, reads=reads, dangerous=("library",) if kind in {"language", "assembly", "extension"} else (), slots=_slots(words))
+        return _grammar(
+            "create",
+            schema_change=True,
+            reads=reads,
+            dangerous=("library",) if kind in {"language", "assembly", "extension"} else (),
+            slots=_slots(words),
+        )
     if text.dialect == "mysql" and kind == "table":
         return _mysql_create_table(text, words)
     return None
@@ -338,7 +494,9 @@ def _mysql_create_table(text: Text, words: list[Word]) -> Statement | None:
     temporary = words[1][1] == "temporary"
     if made.understood != "ast":
         return None
-    return made.but(verb="create", destination="table", writes=() if temporary else (name,), schema_change=not temporary)
+    return made.but(
+        verb="create", destination="table", writes=() if temporary else (name,), schema_change=not temporary
+    )
 
 
 def _name_list(text: Text, words: list[Word], at: int) -> list[str]:
@@ -361,7 +519,9 @@ def _name_list(text: Text, words: list[Word], at: int) -> list[str]:
 
 def _block(text: Text, words: list[Word]) -> Statement | None:
     """BEGIN … END, DECLARE … BEGIN … END: an anonymous block; a lone BEGIN starts a transaction."""
-    if words[0][1] == "begin" and (len(words) == 1 or words[1][1] in {"transaction", "work", "tran", "isolation", "read", ";"}):
+    if words[0][1] == "begin" and (
+        len(words) == 1 or words[1][1] in {"transaction", "work", "tran", "isolation", "read", ";"}
+    ):
         return _grammar("begin")
     if words[0][1] == "declare":
         if any(word[1] == "cursor" for word in words[1:8]) and text.dialect != "oracle":
@@ -369,32 +529,39 @@ def _block(text: Text, words: list[Word]) -> Statement | None:
         if len(words) > 1 and words[1][1].startswith("@"):
             return _declared(text, words)
     inner = tuple(body(text, words[1:]))
-    return _grammar(words[0][1], inner=inner, inner_output=False, dynamic=any(map(is_dynamic, inner)), slots=_slots(words))
+    return _grammar(
+        words[0][1], inner=inner, inner_output=False, dynamic=any(map(is_dynamic, inner)), slots=_slots(words)
+    )
 
 
 def _cursor(text: Text, words: list[Word]) -> Statement:
     start = _after(words, "for") or _after(words, "is")
     inner = tuple(statements(text, words[start:])) if start and start < len(words) else ()
-    return _grammar("declare", inner=inner, slots=_inner_slots(inner))
+    return _grammar("declare", inner=inner)
 
 
-def _inner_slots(inner: Iterable[Statement]) -> tuple[SlotUse, ...]:
-    return tuple(slot for statement in inner for slot in statement.slots)
+def _assigned(text: Text, words: list[Word]) -> tuple[list[int], list[Statement]]:
+    """A variable given SQL text: the places it is made of, and what it says."""
+    words = words[_after(words, "=", ":=") :]
+    whole = _dynamic_text(text, words)
+    return (_literals(words), run_text(text, whole)) if whole and _is_code(text, whole) else ([], [])
 
 
 def _declared(text: Text, words: list[Word]) -> Statement:
     """T-SQL: DECLARE @s nvarchar(99) = '…' EXEC(@s)."""
     at = next((i for i, word in enumerate(words) if i and word[1] in {"exec", "execute"}), 0)
-    inner = list(run_texts(text, _literals(words)))
+    code, inner = _assigned(text, words[: at or None])
     if at:
         done = _execute(text, words[at:])
         inner += [done] if done is not None else []
-    return _grammar("declare", inner=tuple(inner), dynamic=bool(at and any(map(is_dynamic, inner))), slots=_slots(words))
+    return _grammar(
+        "declare", inner=tuple(inner), dynamic=bool(at and any(map(is_dynamic, inner))), slots=_code_slots(words, code)
+    )
 
 
 def _do(text: Text, words: list[Word]) -> Statement:
     if text.dialect == "mysql":
-        return by_tree(text, [("word", "select", words[0][2], words[0][3]), *words[1:]]) if False else _mysql_do(text, words)
+        return _mysql_do(text, words)
     inner, dynamic = _bodies(text, words[1:])
     return _grammar("other", inner=inner, inner_output=False, dynamic=dynamic, slots=_slots(words))
 
@@ -403,7 +570,7 @@ def _mysql_do(text: Text, words: list[Word]) -> Statement:
     """DO expr: a SELECT whose result is thrown away."""
     source = text.source[: words[0][2]] + "  " + text.source[words[0][3] :]
     source = "SELECT " + source[words[0][2] : words[-1][3]]
-    again = Text(text.dialect, source, [("word", "select", 0, 6), ("word", "x", 6, len(source))], text.values, text.counts, text.depth, text.budget, text.temporary, text.bound)
+    again = _again(text, source)
     made = by_tree(again, again.words)
     return made.but(understood="lexical", reason="grammar", verb="other", returns_rows=False)
 
@@ -422,7 +589,9 @@ def _execute(text: Text, words: list[Word]) -> Statement | None:
         return _grammar("execute")
     second = words[1][1]
     if second == "immediate" or words[1][0] in {"string", "bind"} or second == "(":
-        if words[1][0] == "bind" and text.dialect == "tsql" and "=" in [word[1] for word in words[2:3]]:  # EXEC @r = proc
+        if (
+            words[1][0] == "bind" and text.dialect == "tsql" and "=" in [word[1] for word in words[2:3]]
+        ):  # EXEC @r = proc
             name, _ = _name(text, words, 3)
             return _grammar("execute", calls=(name,) if name else (), slots=_slots(words))
         done = _executed(text, words[1:], "execute")
@@ -434,7 +603,7 @@ def _execute(text: Text, words: list[Word]) -> Statement | None:
     if text.depth and text.dialect == "postgres":  # inside a block: EXECUTE expression
         return _executed(text, words[1:], "execute")
     if bare in {"xp_cmdshell", "sp_oacreate", "sp_oamethod"}:
-        inner = ()
+        inner: tuple[Statement, ...] = ()
     else:
         inner = run_texts(text, _literals(words[behind:]))
     return _grammar("execute", calls=(name,) if name else (), inner=inner, slots=_slots(words), dynamic=bool(inner))
@@ -445,25 +614,30 @@ def _prepare(text: Text, words: list[Word]) -> Statement:
         return _executed(text, words[from_:], "prepare")
     start = _after(words, "as")
     inner = tuple(statements(text, words[start:])) if start and start < len(words) else ()
-    return _grammar("prepare", inner=inner, slots=_inner_slots(inner))
+    return _grammar("prepare", inner=inner)
 
 
 def _set(text: Text, words: list[Word]) -> Statement | None:
     second = words[1][1] if len(words) > 1 else ""
-    role = second == "role" or (second in {"session", "local"} and [w[1] for w in words[2:3]] in (["authorization"], ["role"]))
-    if role or words[0][1] == "reset" and second in {"role", "session"}:
+    role = second == "role" or (
+        second in {"session", "local"} and [w[1] for w in words[2:3]] in (["authorization"], ["role"])
+    )
+    if role or (words[0][1] == "reset" and second in {"role", "session"}):
         return _grammar("set", identity_switch=True)
     if second == "password":
         return _grammar("set", privilege_change=True)
     if second == "statement":  # MariaDB: SET STATEMENT x=1 FOR SELECT …
         start = _after(words, "for")
         inner = tuple(statements(text, words[start:])) if start and start < len(words) else ()
-        return _grammar("set", inner=inner, slots=_inner_slots(inner))
-    inner = run_texts(text, _literals(words)) if any(word[0] == "bind" for word in words[1:3]) else ()
+        return _grammar("set", inner=inner)
+    code, held = _assigned(text, words) if any(word[0] == "bind" for word in words[1:3]) else ([], [])
+    inner = tuple(held)
     select = next((i for i, word in enumerate(words) if word[1] == "select" and word[0] == "word"), 0)
     if select:
-        inner += tuple(s.but(returns_rows=False) for s in statements(text, words[select : _fragment_end(words, select)], body=True))
-    return _grammar("set", inner=inner, inner_output=False, slots=_slots(words))
+        inner += tuple(
+            s.but(returns_rows=False) for s in statements(text, words[select : _fragment_end(words, select)], body=True)
+        )
+    return _grammar("set", inner=inner, inner_output=False, slots=_code_slots(words, code))
 
 
 def _lock(text: Text, words: list[Word]) -> Statement:
@@ -486,7 +660,7 @@ def _explain(text: Text, words: list[Word]) -> Statement | None:
         return _grammar("other")
     if words[at][1] in _STARTS or words[at][1] in {"values", "("}:
         inner = statements(text, words[at:])
-        return _grammar("other", inner=tuple(s.but(returns_rows=False) for s in inner), inner_output=False, slots=_inner_slots(inner))
+        return _grammar("other", inner=tuple(s.but(returns_rows=False) for s in inner), inner_output=False)
     name, _ = _name(text, words, at)
     return _grammar("other", reads=(name,) if name else ())
 
@@ -500,8 +674,8 @@ def _handler(text: Text, words: list[Word]) -> Statement:
     # Read as SELECT * FROM t [LIMIT n]: the same columns leave.
     limit = next((i for i, word in enumerate(words) if word[1] == "limit"), 0)
     tail = text.source[words[limit][2] : words[-1][3]] if limit else ""
-    source = f"SELECT * FROM {text.source[words[1][2] : words[behind - 1][3]]} {tail}"
-    again = Text(text.dialect, source, [("word", "select", 0, 6), ("word", "x", 6, len(source))], text.values, text.counts)
+    source = " ".join(("SELECT * FROM", text.source[words[1][2] : words[behind - 1][3]], tail))
+    again = _again(text, source)
     return by_tree(again, again.words).but(understood="lexical", reason="grammar", verb="other")
 
 
@@ -509,18 +683,29 @@ def _load(text: Text, words: list[Word]) -> Statement:
     start = _after(words, "table") or _after(words, "into") or _after(words, "insert")
     name, _ = _name(text, words, _skip(words, start, "table")) if start else ("", 0)
     files = _literals(words)
-    slots = tuple(SlotUse("path", (), None, "literal", s.ordinal) if s.kind == "literal" and files and s.ordinal == files[0] else s for s in _slots(words))
+    slots = tuple(
+        SlotUse("path", (), None, "literal", s.ordinal)
+        if s.kind == "literal" and files and s.ordinal == files[0]
+        else s
+        for s in _slots(words)
+    )
     local = any(word[1] == "local" for word in words[:5])
-    return _grammar("load", writes=(name,) if name else (), destination="table", slots=slots, dangerous=() if local else ("server_file",))
+    return _grammar(
+        "load",
+        writes=(name,) if name else (),
+        destination="table",
+        slots=slots,
+        dangerous=() if local else ("server_file",),
+    )
 
 
-def _backup(text: Text, words: list[Word]) -> Statement:
+def _backup(_text: Text, words: list[Word]) -> Statement:
     return _grammar("backup", destination="file", dangerous=("backup",), slots=_slots(words, "path"))
 
 
 def _replace(text: Text, words: list[Word]) -> Statement:
     source = "INSERT" + text.source[words[0][3] : words[-1][3]]
-    again = Text(text.dialect, source, [("word", "insert", 0, 6), ("word", "x", 6, len(source))], text.values, text.counts, text.depth, text.budget, text.temporary, text.bound)
+    again = _again(text, source)
     return by_tree(again, again.words)
 
 
@@ -537,7 +722,22 @@ def _rename(text: Text, words: list[Word]) -> Statement:
 
 
 def _maintenance(text: Text, words: list[Word]) -> Statement:
-    at = _skip(words, 1, "table", "full", "freeze", "verbose", "analyze", "materialized", "view", "concurrently", "local", "no_write_to_binlog", "index", "database")
+    at = _skip(
+        words,
+        1,
+        "table",
+        "full",
+        "freeze",
+        "verbose",
+        "analyze",
+        "materialized",
+        "view",
+        "concurrently",
+        "local",
+        "no_write_to_binlog",
+        "index",
+        "database",
+    )
     if at < len(words) and words[at][1] == "(":
         at = _after(words, ")")
     refresh = words[0][1] == "refresh"
@@ -551,21 +751,42 @@ def _alter(text: Text, words: list[Word]) -> Statement | None:
         return _grammar("alter", privilege_change=True, slots=_slots(words))
     if second in {"system", "database", "server", "session"}:
         link = second == "server" and text.dialect == "postgres"
-        return _grammar("alter", dangerous=("link",) if link else (), schema_change=second not in {"session", "system"}, slots=_slots(words))
+        return _grammar(
+            "alter",
+            dangerous=("link",) if link else (),
+            schema_change=second not in {"session", "system"},
+            slots=_slots(words),
+        )
     if second in {"function", "procedure", "proc", "package", "event", "trigger"}:
         return _create(text, words)
-    if second in {"default"}:
+    if second == "default":
         return _grammar("alter", privilege_change=True)
     return None
 
 
-def _drop(text: Text, words: list[Word]) -> Statement | None:
+def _drop(_text: Text, words: list[Word]) -> Statement | None:
     second = words[1][1] if len(words) > 1 else ""
     if second in {"user", "role", "login", "group", "profile"}:
         return _grammar("drop", privilege_change=True)
     if second in {"database", "schema"} and "link" not in [w[1] for w in words[:4]]:
         return _grammar("drop", schema_change=True, dangerous=("drop",))
-    if second in {"function", "procedure", "trigger", "server", "event", "extension", "publication", "subscription", "synonym", "package", "sequence", "index", "database", "type", "owned"}:
+    if second in {
+        "function",
+        "procedure",
+        "trigger",
+        "server",
+        "event",
+        "extension",
+        "publication",
+        "subscription",
+        "synonym",
+        "package",
+        "sequence",
+        "index",
+        "database",
+        "type",
+        "owned",
+    }:
         return _grammar("drop", schema_change=True)
     return None
 
@@ -575,13 +796,24 @@ def _grant(text: Text, words: list[Word]) -> Statement | None:
     names: list[str] = []
     if on:
         at = _skip(words, on, "table", "tables")
-        if at < len(words) and words[at][1] not in {"all", "schema", "database", "function", "procedure", "language", "server", "*", "sequence", "directory"}:
+        if at < len(words) and words[at][1] not in {
+            "all",
+            "schema",
+            "database",
+            "function",
+            "procedure",
+            "language",
+            "server",
+            "*",
+            "sequence",
+            "directory",
+        }:
             names = _name_list(text, words, at)
     return _grammar(words[0][1], reads=tuple(name for name in names if name), privilege_change=True)
 
 
 def _plain(verb: str) -> Callable[[Text, list[Word]], Statement | None]:
-    def made(text: Text, words: list[Word]) -> Statement:
+    def made(_text: Text, words: list[Word]) -> Statement:
         return _grammar(verb, slots=_slots(words))
 
     return made

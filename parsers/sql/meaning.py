@@ -71,7 +71,10 @@ def together(parts: list[StatementFacts]) -> StatementFacts:
     """The facts of statements sent as one text: unions, and the weakest restriction."""
     if len(parts) == 1:
         return parts[0]
-    main = next((p for p in parts if p.reads or p.writes or p.output_classes), next((p for p in parts if p.verb not in {"set", "begin", "other"}), parts[0]))
+    main = next(
+        (p for p in parts if p.reads or p.writes or p.output_classes),
+        next((p for p in parts if p.verb not in {"set", "begin", "other"}), parts[0]),
+    )
     worst = min(parts, key=lambda part: _UNDERSTOOD[part.understood])
     restriction, loose, tests = _weakest(parts)
     bounds = [part.bound for part in parts if part.output_classes]
@@ -99,9 +102,19 @@ def _farthest(places: Iterable[str]) -> str:
 
 def _embedding(own: StatementFacts, inner: list[StatementFacts], statement: Statement) -> StatementFacts:
     both = together([own, *inner])
-    slots = own.slots or both.slots
+    # What is known inside says more than the place alone.
+    told = {(slot.kind, slot.ordinal): slot for part in (own, *inner) for slot in part.slots}
+    slots = tuple(sorted(told.values(), key=lambda slot: (slot.kind != "literal", slot.ordinal)))
     place = own.destination if statement.tables else _farthest([own.destination, *(part.destination for part in inner)])
-    return _replaced(both, understood=own.understood, reason=own.reason, verb=own.verb, slots=slots, destination=place, bound=both.bound if not own.output_classes else own.bound)
+    return _replaced(
+        both,
+        understood=own.understood,
+        reason=own.reason,
+        verb=own.verb,
+        slots=slots,
+        destination=place,
+        bound=both.bound if not own.output_classes else own.bound,
+    )
 
 
 def _replaced(part: StatementFacts, **changes: object) -> StatementFacts:
@@ -175,7 +188,9 @@ class _Meaning:
 
     def facts(self) -> StatementFacts:
         s = self.statement
-        reads = [name for use, name in enumerate(s.tables) if use not in s.targets and name and name.casefold() != UNKNOWN]
+        reads = [
+            name for use, name in enumerate(s.tables) if use not in s.targets and name and name.casefold() != UNKNOWN
+        ]
         for use, table in enumerate(self.tables):
             if table is not None and use not in s.targets:
                 reads += table.base
@@ -242,7 +257,11 @@ class _Meaning:
         """The weakest over all sensitive tables that are read or changed."""
         s = self.statement
         guessed = self._guessed_sensitive()
-        inserted = set(s.targets) if s.verb in {"insert", "load", "merge"} or (s.verb == "copy" and s.destination == "table") else set()
+        inserted = (
+            set(s.targets)
+            if s.verb in {"insert", "load", "merge"} or (s.verb == "copy" and s.destination == "table")
+            else set()
+        )
         uses = [use for use in range(len(s.tables)) if use not in inserted and (use in guessed or self.sensitive(use))]
         if not uses:
             return None
@@ -283,18 +302,35 @@ class _Meaning:
         return tuple(functions), tuple(by)
 
     def tenants(self) -> tuple[tuple[tuple[str, tuple[str, ...] | None], ...], bool]:
-        found: dict[str, None] = {}
-        missing = False
+        """Tenant columns that are compared with something, and whether a table with one is read without.
+
+        A table joined to one whose tenant is given holds that tenant's rows.
+        """
         s = self.statement
-        for use, table in enumerate(self.tables):
-            if table is None or not table.tenant or (use in s.targets and s.verb == "insert"):
-                continue
-            named = [column for block in s.blocks for condition in block.conditions for column in _tenant_columns(condition.pred, use, table.tenant)]
-            if named:
-                found[named[0]] = None
-            elif use not in s.targets or s.verb in {"update", "delete"}:
-                missing = True
-        return tuple((name, None) for name in found), missing
+        wanted = {
+            use: table.tenant
+            for use, table in enumerate(self.tables)
+            if table is not None and table.tenant and not (use in s.targets and s.verb == "insert")
+        }
+        if not wanted:
+            return (), False
+        found: dict[str, None] = {}
+        given: set[int] = set()
+        joins: list[set[int]] = []
+        for block in s.blocks:
+            for condition in block.conditions:
+                for pred in _conjuncts(condition.pred):
+                    for use, tenant in wanted.items():
+                        for column in _tenant_columns(pred, use, tenant):
+                            found[column] = None
+                            given.add(use)
+                    if pred.kind in {"join", "sub", "natural"}:
+                        joins.append({use for ref in (*pred.refs, *pred.other) for use in ref[0]})
+        for _ in joins:
+            for uses in joins:
+                if uses & given:
+                    given |= uses
+        return tuple((name, None) for name in found), any(use not in given for use in wanted)
 
     def slots(self) -> Iterator[Slot]:
         for slot in self.statement.slots:
@@ -326,14 +362,11 @@ class _Meaning:
 
 
 def _tenant_columns(pred: Pred, use: int, tenant: str) -> Iterator[str]:
-    """The tenant column, where a conjunct compares it with a value or another column."""
-    if pred.kind in {"eq", "in", "join", "sub"}:
-        for uses, column, _ in (*pred.refs, *pred.other):
+    """The tenant column, where a conjunct compares it with values."""
+    if pred.kind in {"eq", "in"}:
+        for uses, column, _ in pred.refs:
             if use in uses and column.casefold() == tenant:
                 yield column
-    elif pred.kind == "and":
-        for child in pred.children:
-            yield from _tenant_columns(child, use, tenant)
 
 
 # --- how well a use is narrowed ----------------------------------------------------------------------------------------
@@ -388,7 +421,10 @@ class Pools:
         tight = self._levels_of(conditions, trust=True)
         loose = self._levels_of(conditions, trust=False)
         tests = tuple(dict.fromkeys(test for condition in conditions for test in _tests(condition.pred)))
-        return {use: _Narrow(tight.get(use, _NONE), loose.get(use, _NONE), tests) for use in set(tight) | set(loose) | set(self.blocks[number].uses)}
+        return {
+            use: _Narrow(tight.get(use, _NONE), loose.get(use, _NONE), tests)
+            for use in set(tight) | set(loose) | set(self.blocks[number].uses)
+        }
 
     def _levels_of(self, conditions: list[Condition], *, trust: bool) -> dict[int, int]:
         levels: dict[int, int] = {}
@@ -446,7 +482,7 @@ class Pools:
         if kind == "notnull":
             return {use: _RANGE for use, key in self._keys(pred.refs) if not key}
         if kind == "sub":
-            return self._subquery(pred, trust=trust)
+            return self._subquery(pred)
         if kind == "join":
             return self._variable(pred)
         return {}
@@ -456,7 +492,9 @@ class Pools:
         for ref in refs:
             for use, column in self.meaning.columns(ref):
                 table = self.meaning.tables[use]
-                key = bool(KEY_ROLES & set(column.roles)) or (ref[1].casefold() == "id" and (table is None or table.guessed))
+                key = bool(KEY_ROLES & set(column.roles)) or (
+                    ref[1].casefold() == "id" and (table is None or table.guessed)
+                )
                 found[use] = found.get(use, False) or key
         return list(found.items())
 
@@ -470,10 +508,14 @@ class Pools:
             found[use] = min(level, _SET) if len(branches) > 1 else level
         return found
 
-    def _subquery(self, pred: Pred, *, trust: bool) -> dict[int, int]:
+    def _subquery(self, pred: Pred) -> dict[int, int]:
         """`x IN (SELECT …)` narrows, unless it asks the same column of the same table without a condition."""
-        mine = {(self.meaning.statement.tables[use].casefold(), ref[1].casefold()) for ref in pred.refs for use in ref[0]}
-        theirs = {(self.meaning.statement.tables[use].casefold(), ref[1].casefold()) for ref in pred.other for use in ref[0]}
+        mine = {
+            (self.meaning.statement.tables[use].casefold(), ref[1].casefold()) for ref in pred.refs for use in ref[0]
+        }
+        theirs = {
+            (self.meaning.statement.tables[use].casefold(), ref[1].casefold()) for ref in pred.other for use in ref[0]
+        }
         bare = not any(self.blocks[number].conditions for number in pred.blocks)
         if bare and mine & theirs:
             return {}
@@ -598,7 +640,9 @@ class Tongfang:
             return False
         by = set().union(*(self.roles(refs) for _, refs in block.groups)) if block.groups else set()
         for kind, refs in block.groups:
-            if kind in {"group", "pivot", "window"} or (kind == "distinct" and {"prescriber", "drug"} <= self.roles(refs)):
+            if kind in {"group", "pivot", "window"} or (
+                kind == "distinct" and {"prescriber", "drug"} <= self.roles(refs)
+            ):
                 by |= self.roles(refs)
         if not block.groups and not measured:
             return False

@@ -32,7 +32,7 @@ class Pred:
     pure: bool = True
     loose: LooseTest | None = None
     children: tuple[Pred, ...] = ()
-    blocks: tuple[int, ...] = ()       # of the subquery
+    blocks: tuple[int, ...] = ()  # of the subquery
 
 
 TRUE = Pred("true")
@@ -50,7 +50,7 @@ class Condition:
 class Aggregate:
     function: str
     refs: Refs = ()
-    conditions: Refs = ()              # columns that CASE or FILTER look at inside
+    conditions: Refs = ()  # columns that CASE or FILTER look at inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Block:
 
     uses: tuple[int, ...] = ()
     conditions: tuple[Condition, ...] = ()
-    children: tuple[int, ...] = ()     # blocks nested in it, whose rows are narrowed by its conditions too
-    groups: tuple[tuple[str, Refs], ...] = ()   # kind (group, distinct, window, pivot) and what by
+    children: tuple[int, ...] = ()  # blocks nested in it, whose rows are narrowed by its conditions too
+    groups: tuple[tuple[str, Refs], ...] = ()  # kind (group, distinct, window, pivot) and what by
     aggregates: tuple[Aggregate, ...] = ()
     outputs: Refs = ()
     used: Refs = ()
@@ -70,7 +70,7 @@ class Block:
 class SlotUse:
     """A literal or bind of the statement and what it is compared with."""
 
-    use: str                           # eq, in, compare, like, limit, offset, path, dynamic, assign, value
+    use: str  # eq, in, compare, like, limit, offset, path, dynamic, assign, value
     refs: Refs
     column: str | None
     kind: Literal["literal", "bind"]
@@ -94,22 +94,22 @@ class Statement:
     understood: Understood = "none"
     reason: str = ""
     verb: str = "other"
-    tables: tuple[str, ...] = ()       # name of use i
-    targets: tuple[int, ...] = ()      # uses that are written, not read
-    reads: tuple[str, ...] = ()        # further tables that are read or named (grammars of ours, lexical pass)
+    tables: tuple[str, ...] = ()  # name of use i
+    targets: tuple[int, ...] = ()  # uses that are written, not read
+    reads: tuple[str, ...] = ()  # further tables that are read or named (grammars of ours, lexical pass)
     writes: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
-    roots: tuple[int, ...] = ()        # blocks at the top, not nested in another
-    outputs: Refs = ()                 # what leaves for the destination
+    roots: tuple[int, ...] = ()  # blocks at the top, not nested in another
+    outputs: Refs = ()  # what leaves for the destination
     destination: str = "client"
     limits: tuple[Limit, ...] = ()
     slots: tuple[SlotUse, ...] = ()
-    calls: tuple[str, ...] = ()        # routines called by name
+    calls: tuple[str, ...] = ()  # routines called by name
     inner: tuple[Statement, ...] = ()  # embedded SQL, analysed in turn
-    inner_output: bool = True          # what the embedded SQL selects leaves too
-    returns_rows: bool = True          # its own outputs leave (not so for EXPLAIN, PERFORM, loops of a block)
-    unrestricted: bool = False         # UPDATE or DELETE without WHERE
-    definition: bool = False           # it defines what runs later
+    inner_output: bool = True  # what the embedded SQL selects leaves too
+    returns_rows: bool = True  # its own outputs leave (not so for EXPLAIN, PERFORM, loops of a block)
+    unrestricted: bool = False  # UPDATE or DELETE without WHERE
+    definition: bool = False  # it defines what runs later
     dynamic: bool = False
     schema_change: bool = False
     privilege_change: bool = False

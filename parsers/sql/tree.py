@@ -7,7 +7,7 @@ The text that is parsed has numbered placeholders for literals (`lexer.numbered`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -23,7 +23,9 @@ SQL_FUNCTIONS = frozenset({
     "query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "cursor_to_xml", "query_to_json", "dblink", "dblink_exec", "dblink_open",
     "dblink_send_query", "openrowset", "openquery", "xmltable", "getxml", "getxmltype", "crosstab", "ts_stat", "ts_rewrite", "database_to_xml",
 })  # fmt: skip
-LINKS = frozenset({"dblink", "dblink_exec", "dblink_open", "dblink_send_query", "openrowset", "openquery", "opendatasource"})
+LINKS = frozenset(
+    {"dblink", "dblink_exec", "dblink_open", "dblink_send_query", "openrowset", "openquery", "opendatasource"}
+)
 
 _PASSING = (exp.Cast, exp.TryCast, exp.Lower, exp.Upper, exp.Trim, exp.Paren, exp.Collate)
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
@@ -49,9 +51,10 @@ class Relation:
     columns: list[tuple[str, list[Ref]]] = field(default_factory=list)
     stars: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
-    uses: list[int] = field(default_factory=list)   # every use below it
-    base: int | None = None                          # it is a plain table
-    listed: bool = False                             # VALUES or unnest: a list of keys
+    uses: list[int] = field(default_factory=list)  # every use below it
+    base: int | None = None  # it is a plain table
+    listed: bool = False  # VALUES or unnest: a list of keys
+    numbers: set[str] = field(default_factory=set)  # columns that number the rows
 
     def all(self) -> list[Ref]:
         refs = [ref for _, column in self.columns for ref in column]
@@ -59,8 +62,9 @@ class Relation:
         return refs
 
     def find(self, name: str) -> list[Ref] | None:
+        folded = name.casefold()
         for known, refs in self.columns:
-            if known == name:
+            if known == folded:
                 return refs
         return [(tuple(self.stars), name, False)] if self.stars else None
 
@@ -117,7 +121,9 @@ def unique(refs: Iterable[Ref]) -> Refs:
 class Reader:
     """Reads one statement's tree."""
 
-    def __init__(self, dialect: str, counts: Mapping[int, int] | None = None, ctes: dict[str, _Cte] | None = None) -> None:
+    def __init__(
+        self, dialect: str, counts: Mapping[int, int] | None = None, ctes: dict[str, _Cte] | None = None
+    ) -> None:
         self.dialect = dialect
         self.counts = counts or {}
         self.outer: dict[str, _Cte] = dict(ctes or {})  # temporary tables of the same text
@@ -128,8 +134,9 @@ class Reader:
         self.limits: list[Limit] = []
         self.calls: list[str] = []
         self.writes: list[str] = []
-        self.sql_texts: list[int] = []   # ordinals of literals that are SQL run by the server
+        self.sql_texts: list[int] = []  # ordinals of literals that are SQL run by the server
         self.link = False
+        self._shallow = False  # a subquery's columns are only looked at
 
     # --- names and sources ---------------------------------------------------------------------------------------
 
@@ -172,12 +179,16 @@ class Reader:
             relation = self._table(node, scope)
         elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
             relation = self.source(node.this, scope)  # a bracketed join
-            self._joins(node, scope, relation)
+            self._joins(node, scope)
             return relation
         elif isinstance(node, (exp.Query, exp.Values)):
             relation = self._derived(node, scope)
         elif isinstance(node, exp.Lateral):
-            relation = self.source(node.this, scope) if isinstance(node.this, exp.Subquery) else self._function(node.this, scope)
+            relation = (
+                self.source(node.this, scope)
+                if isinstance(node.this, exp.Subquery)
+                else self._function(node.this, scope)
+            )
             self._enter(node, relation, scope)
             return relation
         else:
@@ -189,7 +200,7 @@ class Reader:
         if isinstance(this, exp.Func):
             relation = self._function(this, scope)
             self._enter(node, relation, scope)
-            self._joins(node, scope, relation)
+            self._joins(node, scope)
             return relation
         name = self.name(node)
         cte = None if node.args.get("db") else scope.ctes.get(name.casefold())
@@ -200,7 +211,7 @@ class Reader:
             if "@" in name:
                 self.link = True
         self._enter(node, relation, scope, name.rsplit(".", 1)[-1])
-        self._joins(node, scope, relation)
+        self._joins(node, scope)
         return relation
 
     def _cte(self, cte: _Cte, scope: Scope) -> Relation:
@@ -210,7 +221,7 @@ class Reader:
     def _derived(self, node: Any, scope: Scope) -> Relation:
         relation = self.query(node, scope.ctes, scope, scope.draft)
         self._enter(node, relation, scope)
-        self._joins(node, scope, relation)
+        self._joins(node, scope)
         return relation
 
     def _function(self, node: Any, scope: Scope) -> Relation:
@@ -248,7 +259,7 @@ class Reader:
         scope.draft.groups.append(("pivot", unique([*by, *rest])))
         return relation
 
-    def _joins(self, node: Any, scope: Scope, left: Relation) -> None:
+    def _joins(self, node: Any, scope: Scope) -> None:
         for join in node.args.get("joins") or ():
             self._join(join, scope)
 
@@ -267,13 +278,15 @@ class Reader:
             self._where(on, scope, only)
         for column in join.args.get("using") or ():
             name = str(column.name)
-            left = [ref for relation in scope.order[:-1] for ref in relation.find(name.casefold()) or ()]
-            own = right.find(name.casefold()) or []
+            left = [ref for relation in scope.order[:-1] for ref in relation.find(name) or ()]
+            own = right.find(name) or []
             scope.draft.used += left + own
             scope.draft.conditions.append(Condition(Pred("join", unique(left), unique(own)), only))
         if str(join.args.get("method") or "").upper() == "NATURAL":
             # Which columns it joins by can't be told; it is taken for a join by key.
-            scope.draft.conditions.append(Condition(Pred("natural", unique(((use,), "*", False) for use in before), unique(right.all())), only))
+            scope.draft.conditions.append(
+                Condition(Pred("natural", unique(((use,), "*", False) for use in before), unique(right.all())), only)
+            )
 
     # --- queries -------------------------------------------------------------------------------------------------
 
@@ -285,7 +298,7 @@ class Reader:
         while isinstance(node, (exp.Subquery, exp.Paren)):
             inner = node.this
             if isinstance(node, exp.Subquery):
-                self._limit(node, None)
+                self._limit(node)
             if isinstance(inner, exp.Table):
                 break
             node = inner
@@ -305,6 +318,23 @@ class Reader:
             return relation
         return Relation()
 
+    def nested(self, node: Any, scope: Scope) -> Relation:
+        """A subquery inside an expression: its LIMIT bounds no output."""
+        before = len(self.limits)
+        shallow, self._shallow = self._shallow, False
+        relation = self.query(node, scope.ctes, scope, scope.draft)
+        self._shallow = shallow
+        self._unbound(before)
+        return relation
+
+    def _unbound(self, before: int) -> None:
+        """Forget limits met since: they bound something else than the rows that leave."""
+        for limit in self.limits[before:]:
+            slot = self.slots.get((limit.kind, limit.ordinal))
+            if slot is not None:
+                self.slots[limit.kind, limit.ordinal] = replace(slot, use="value")
+        del self.limits[before:]
+
     def _with(self, node: Any, ctes: dict[str, _Cte]) -> dict[str, _Cte]:
         clause = node.args.get("with_") if isinstance(node, exp.Expr) else None
         if clause is None:
@@ -317,7 +347,11 @@ class Reader:
             name = str(alias.this.name).casefold()
             columns = [str(column.name) for column in alias.args.get("columns") or ()]
             # A recursive CTE sees itself as a table without rows of its own.
-            inside = {**known, name: _Cte(exp.Values(expressions=[]), columns, {})} if clause.args.get("recursive") else dict(known)
+            inside = (
+                {**known, name: _Cte(exp.Values(expressions=[]), columns, {})}
+                if clause.args.get("recursive")
+                else dict(known)
+            )
             known[name] = _Cte(cte.this, columns, inside)
             if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete)):
                 # It runs whether it is named or not.
@@ -335,9 +369,9 @@ class Reader:
         arms.append((node, ctes))
         limits = len(self.limits)
         relations = [self.query(arm, env, parent, under) for arm, env in reversed(arms)]
-        del self.limits[limits:]  # limits of single arms bound no sum of them
+        self._unbound(limits)  # limits of single arms bound no sum of them
         for level in levels:
-            self._limit(level, None)
+            self._limit(level)
         columns: list[tuple[str, list[Ref]]] = [(name, list(refs)) for name, refs in relations[0].columns]
         stars = list(relations[0].stars)
         for relation in relations[1:]:
@@ -347,7 +381,9 @@ class Reader:
                     columns[position][1].extend(refs)
                 else:
                     columns.append((name, list(refs)))
-        return Relation(columns, stars, [b for r in relations for b in r.blocks], [u for r in relations for u in r.uses])
+        return Relation(
+            columns, stars, [b for r in relations for b in r.blocks], [u for r in relations for u in r.uses]
+        )
 
     def _values(self, node: Any, scope: Scope) -> Relation:
         refs: list[Ref] = []
@@ -367,19 +403,25 @@ class Reader:
             under.children.append(draft.number)
         scope = Scope(draft, ctes, parent)
         args = node.args
+        limits = len(self.limits)
         if (from_ := args.get("from_")) is not None:
             self.source(from_.this, scope)
         for lateral in args.get("laterals") or ():
             self.source(lateral, scope)
         for join in args.get("joins") or ():
             self._join(join, scope)
+        if len(scope.order) > 1:
+            self._unbound(limits)
         if (where := args.get("where")) is not None:
             self._where(where.this, scope, None)
         columns, stars = self._projections(node, scope)
         relation = Relation(columns, stars, [draft.number], [use for r in scope.order for use in r.uses])
+        relation.numbers = {str(e.alias_or_name).casefold() for e in node.expressions if self._numbers_rows(e)}
+        if any(isinstance(e, exp.Star) for e in node.expressions):
+            relation.numbers |= {name for r in scope.order for name in r.numbers}
         draft.outputs += relation.all()
         self._grouping(args, scope, relation)
-        self._limit(node, scope)
+        self._limit(node)
         return relation
 
     def _projections(self, node: Any, scope: Scope) -> tuple[list[tuple[str, list[Ref]]], list[int]]:
@@ -416,7 +458,15 @@ class Reader:
         aliases = {name: refs for name, refs in relation.columns if name}
         if (group := args.get("group")) is not None:
             refs: list[Ref] = []
-            keys = [*group.expressions, *(key for part in ("rollup", "cube", "grouping_sets") for key in group.args.get(part) or () if isinstance(key, exp.Expr))]
+            keys = [
+                *group.expressions,
+                *(
+                    key
+                    for part in ("rollup", "cube", "grouping_sets")
+                    for key in group.args.get(part) or ()
+                    if isinstance(key, exp.Expr)
+                ),
+            ]
             for key in keys:
                 if isinstance(key, exp.Literal):
                     # By position. The number is a literal, so every column that is not aggregated counts.
@@ -455,7 +505,7 @@ class Reader:
                 return
         self.walk(key, scope, out)
 
-    def _limit(self, node: Any, scope: Scope | None) -> None:
+    def _limit(self, node: Any) -> None:
         limit = node.args.get("limit")
         if isinstance(limit, exp.Fetch):
             count = limit.args.get("count")
@@ -519,11 +569,13 @@ class Reader:
             relation = self._lookup(qualifier.casefold(), scope)
             if relation is None:
                 return []
-            return relation.find(folded) or []
+            return relation.find(name) or []
         within: Scope | None = scope
         while within is not None and not within.order:
             within = within.parent
         if within is None:
+            return []
+        if folded == "rownum" and self.dialect == "oracle":
             return []
         if self.dialect == "postgres" and folded in within.aliases:
             return within.aliases[folded].all()  # a whole row
@@ -535,7 +587,9 @@ class Reader:
             tables += relation.stars
         return [(tuple(tables), name, False)] if tables else []
 
-    def walk(self, node: Any, scope: Scope, out: list[Ref], *, summed: bool = False, conditions: list[Ref] | None = None) -> None:
+    def walk(
+        self, node: Any, scope: Scope, out: list[Ref], *, summed: bool = False, conditions: list[Ref] | None = None
+    ) -> None:
         """Put the columns that `node` carries in `out`; what it only looks at goes to the block's used columns."""
         stack = [node]
         while stack:
@@ -547,7 +601,13 @@ class Reader:
             elif kind is exp.Literal or kind is exp.Placeholder or kind is exp.Parameter:
                 if (slot := self.placeholder(node)) is not None:
                     self.note(slot, "value", ())
-            elif kind is exp.Identifier or kind is exp.DataType or kind is exp.Null or kind is exp.Star or kind is exp.Var:
+            elif (
+                kind is exp.Identifier
+                or kind is exp.DataType
+                or kind is exp.Null
+                or kind is exp.Star
+                or kind is exp.Var
+            ):
                 continue
             elif isinstance(node, exp.AggFunc):
                 self._aggregate(node, scope, out, summed)
@@ -556,17 +616,20 @@ class Reader:
                 stack.append(node.this)
             elif kind is exp.Filter:
                 looked: list[Ref] = []
-                self.walk(node.expression, scope, looked)
+                self.walk(node.expression, scope, looked, conditions=looked)
                 scope.draft.used += looked
                 scope.draft.aggregates.append(Aggregate("", (), unique(looked)))
                 stack.append(node.this)
             elif kind is exp.Case or kind is exp.If:
                 self._case(node, scope, stack, conditions)
             elif isinstance(node, (exp.Query, exp.Values)):
-                relation = self.query(node, scope.ctes, scope, scope.draft)
-                out += [(uses, column, True) for uses, column, _ in relation.all()] if summed else relation.all()
+                relation = self.nested(node, scope)
+                if self._shallow:
+                    scope.draft.used += relation.all()
+                else:
+                    out += [(uses, column, True) for uses, column, _ in relation.all()] if summed else relation.all()
             elif kind is exp.Exists:
-                self.query(node.this, scope.ctes, scope, scope.draft)
+                self.nested(node.this, scope)
             elif isinstance(node, (exp.Predicate, exp.Connector, exp.Not)) and kind is not exp.Any:
                 looked = []
                 for part in _parts(node):
@@ -585,12 +648,18 @@ class Reader:
         adds = isinstance(node, _SUMS)
         for part in _parts(node):
             self.walk(part, scope, found, summed=adds or summed, conditions=conditions)
-        name = "count" if isinstance(node, _COUNTS) else str(node.key)
+        name = "count" if isinstance(node, _COUNTS) else self._function_name(node)
         scope.draft.aggregates.append(Aggregate(name, unique(found), unique(conditions)))
         if isinstance(node, _COUNTS):
             scope.draft.used += found
         else:
             out += found
+
+    def _function_name(self, node: Any) -> str:
+        if isinstance(node, exp.GroupConcat):
+            return {"mysql": "group_concat", "oracle": "listagg"}.get(self.dialect, "string_agg")
+        names = type(node).sql_names() if hasattr(type(node), "sql_names") else []
+        return str(names[0]).lower() if names else str(node.key)
 
     def _window(self, node: Any, scope: Scope) -> None:
         by: list[Ref] = []
@@ -611,10 +680,8 @@ class Reader:
         else:
             branches = (node,)
         for branch in branches:
-            self.walk(branch.this, scope, looked)
-            for key in ("true", "false"):
-                if (value := branch.args.get(key)) is not None:
-                    stack.append(value)
+            self.walk(branch.this, scope, looked, conditions=looked)
+            stack += [value for key in ("true", "false") if (value := branch.args.get(key)) is not None]
         if isinstance(node, exp.Case) and (default := node.args.get("default")) is not None:
             stack.append(default)
         scope.draft.used += looked
@@ -651,7 +718,7 @@ class Reader:
         if isinstance(node, exp.Not):
             return _negated(self.pred(node.this, scope))
         if (op := _COMPARE.get(type(node))) is not None:
-            return self._compare(op, node.this, node.expression, scope)
+            return self._compare(op, node.this, node.expression, scope, strict=isinstance(node, (exp.LT, exp.GT)))
         if isinstance(node, exp.In):
             return self._in(node, scope)
         if isinstance(node, exp.Between):
@@ -660,16 +727,17 @@ class Reader:
             refs, pure, _ = self._side(node.this, scope)
             if not refs:
                 return TRUE
-            return Pred("null" if isinstance(node.expression, exp.Null) else "range", refs, pure=pure)
+            found = Pred("null" if isinstance(node.expression, exp.Null) else "range", refs, pure=pure)
+            return _negated(found) if node.args.get("negate") else found
         if isinstance(node, _LIKES):
             return self._like(node, scope)
         if isinstance(node, exp.Exists):
-            relation = self.query(node.this, scope.ctes, scope, scope.draft)
+            relation = self.nested(node.this, scope)
             return Pred("exists", blocks=tuple(relation.blocks)) if relation.uses else TRUE
-        found: list[Ref] = []
-        self.walk(node, scope, found)
-        scope.draft.used += found
-        return Pred("range", unique(found), pure=False) if found else TRUE
+        held: list[Ref] = []
+        self.walk(node, scope, held)
+        scope.draft.used += held
+        return Pred("range", unique(held), pure=False) if held else TRUE
 
     def _side(self, node: Any, scope: Scope) -> tuple[Refs, bool, bool]:
         """Columns of one side of a comparison, whether it is the bare column, whether it is aggregated."""
@@ -678,17 +746,37 @@ class Reader:
             bare = bare.this
         refs: list[Ref] = []
         before = len(scope.draft.aggregates)
+        shallow, self._shallow = self._shallow, True
         self.walk(node, scope, refs)
+        self._shallow = shallow
         scope.draft.used += refs
         return unique(refs), isinstance(bare, exp.Column), len(scope.draft.aggregates) > before
 
-    def _compare(self, op: str, left: Any, right: Any, scope: Scope) -> Pred:
+    def _numbered(self, op: str, value: Any, *, strict: bool) -> None:
+        """A row number against a value: a bound, or how many rows are passed over."""
+        slot = self.placeholder(value)
+        if op in {"<", "="}:
+            self._bound(value, below=strict)
+        elif op == ">" and slot is not None:
+            self.note(slot, "offset", ())
+
+    def _compare(self, op: str, left: Any, right: Any, scope: Scope, *, strict: bool = False) -> Pred:
         left, right = _bare(left), _bare(right)
-        if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple) and len(left.expressions) == len(right.expressions):
-            return Pred("and", children=tuple(self._compare(op, a, b, scope) for a, b in zip(left.expressions, right.expressions, strict=True)))
+        if (
+            isinstance(left, exp.Tuple)
+            and isinstance(right, exp.Tuple)
+            and len(left.expressions) == len(right.expressions)
+        ):
+            return Pred(
+                "and",
+                children=tuple(
+                    self._compare(op, a, b, scope) for a, b in zip(left.expressions, right.expressions, strict=True)
+                ),
+            )
+        if self._is_row_number(right, scope) and not self._is_row_number(left, scope):
+            left, right, op = right, left, _FLIP.get(op, op)
         if self._is_row_number(left, scope):
-            if op in {"<", "="}:
-                self._bound(right, below=False)
+            self._numbered(op, right, strict=strict)
             return TRUE
         if isinstance(right, (exp.Any, exp.All)) and isinstance(_bare(right.this), exp.Query):
             return self._in_query(left, _bare(right.this), scope)
@@ -720,7 +808,9 @@ class Reader:
             self.note(slot, "in" if listed and op == "=" else "eq" if op == "=" and pure else "compare", refs)
         if op == "=":
             return Pred("in" if listed else "eq", refs, pure=pure)
-        if isinstance(left, _SEARCHES) or (isinstance(left, exp.Anonymous) and str(left.name).casefold() in _SEARCH_NAMES):
+        if isinstance(left, _SEARCHES) or (
+            isinstance(left, exp.Anonymous) and str(left.name).casefold() in _SEARCH_NAMES
+        ):
             needle = next((s for part in _parts(left) if (s := self.placeholder(part)) is not None), None)
             return Pred("like", refs, pure=False, loose=_loose(needle, "empty"))
         test = "not_positive" if op == ">" else "empty" if op == "<>" else None
@@ -742,7 +832,11 @@ class Reader:
             sides = [self._side(part, scope) for part in left.expressions]
             for value in node.expressions:
                 self.walk(value, scope, [])
-            return Pred("and", children=tuple(Pred("in", refs, pure=pure) for refs, pure, _ in sides if refs)) if any(s[0] for s in sides) else TRUE
+            return (
+                Pred("and", children=tuple(Pred("in", refs, pure=pure) for refs, pure, _ in sides if refs))
+                if any(s[0] for s in sides)
+                else TRUE
+            )
         refs, pure, _ = self._side(left, scope)
         if (field_ := node.args.get("field")) is not None or (field_ := node.args.get("unnest")) is not None:
             self.walk(field_, scope, scope.draft.used)
@@ -765,7 +859,7 @@ class Reader:
             found, bare, _ = self._side(part, scope)
             refs += found
             pure = pure and bare
-        relation = self.query(query, scope.ctes, scope, scope.draft)
+        relation = self.nested(query, scope)
         if not refs:
             return TRUE
         if not relation.uses:
@@ -774,11 +868,12 @@ class Reader:
         return Pred("sub", unique(refs), unique(relation.all()), pure=pure, blocks=tuple(relation.blocks))
 
     def _scalar(self, query: Any, scope: Scope) -> Pred:
-        self.query(query, scope.ctes, scope, scope.draft)
+        self.nested(query, scope)
         return TRUE
 
     def _between(self, node: Any, scope: Scope) -> Pred:
         if self._is_row_number(node.this, scope):
+            self._numbered(">", node.args.get("low"), strict=False)
             self._bound(node.args.get("high"))
             return TRUE
         refs, pure, _ = self._side(node.this, scope)
@@ -810,7 +905,11 @@ class Reader:
         pattern = node.expression.this if isinstance(node.expression, exp.Escape) else node.expression
         slot = self.placeholder(pattern)
         if slot is None:  # LIKE '%' || ? || '%', CONCAT('%', ?, '%'): as wide as the value in the middle
-            slots = [s for part in pattern.find_all(exp.Placeholder, exp.Parameter) if (s := self.placeholder(part)) is not None]
+            slots = [
+                s
+                for part in pattern.find_all(exp.Placeholder, exp.Parameter)
+                if (s := self.placeholder(part)) is not None
+            ]
             for each in slots:
                 self.note(each, "like", refs_)
             return Pred("like", refs_, pure=pure, loose=_loose(slots[0], "all_wildcards") if len(slots) == 1 else None)
@@ -818,9 +917,24 @@ class Reader:
         return Pred("like", refs_, pure=pure, loose=_loose(slot, "all_wildcards"))
 
     def _is_row_number(self, node: Any, scope: Scope) -> bool:
-        if isinstance(node, exp.Column) and not node.table and str(node.name).casefold() == "rownum":
+        """ROWNUM, or a column of a derived table that numbers its rows."""
+        if not isinstance(node, exp.Column):
+            return False
+        name = str(node.name).casefold()
+        if name == "rownum" and not node.table:
             return self.dialect == "oracle"
-        return False
+        found = self._lookup(str(node.table).casefold(), scope) if node.table else None
+        return any(name in relation.numbers for relation in ([found] if found else scope.order))
+
+    def _numbers_rows(self, node: Any) -> bool:
+        inner = node.this if isinstance(node, exp.Alias) else node
+        if isinstance(inner, exp.Column):
+            return self.dialect == "oracle" and str(inner.name).casefold() == "rownum"
+        return (
+            isinstance(inner, exp.Window)
+            and isinstance(inner.this, exp.RowNumber)
+            and not inner.args.get("partition_by")
+        )
 
     # --- statements that change data -----------------------------------------------------------------------------
 
@@ -883,12 +997,18 @@ class Reader:
         named = args.get("tables") or ()
         if (from_ := args.get("from_")) is not None:
             self.source(from_.this, scope)
-        known = self._lookup(str(node.this.name).casefold(), scope) if isinstance(node.this, exp.Table) and not node.this.args.get("db") else None
+        known = (
+            self._lookup(str(node.this.name).casefold(), scope)
+            if isinstance(node.this, exp.Table) and not node.this.args.get("db")
+            else None
+        )
         if known is not None and known.base is not None:  # UPDATE p SET … FROM patients p
             self._write(known.base)
         elif isinstance(node.this, (exp.Table, exp.Subquery)):
             first = self.source(node.this, scope)
-            marked = [self._lookup(str(table.name).casefold(), scope) for table in named if isinstance(table, exp.Table)]
+            marked = [
+                self._lookup(str(table.name).casefold(), scope) for table in named if isinstance(table, exp.Table)
+            ]
             for relation in marked or [first]:
                 if relation is not None and relation.base is not None:
                     self._write(relation.base)
@@ -907,7 +1027,7 @@ class Reader:
             then = when.args.get("then")
             for item in getattr(then, "expressions", None) or ():
                 self._assign(item, scope)
-        self._limit(node, None)
+        self._limit(node)
 
     def _assign(self, item: Any, scope: Scope) -> None:
         if isinstance(item, exp.EQ):

@@ -6,6 +6,7 @@ Source of the rules: what sqlglot 30.30 leaves opaque (`Command`), refuses or mi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import sqlglot
@@ -35,9 +36,9 @@ class Text:
     """One text being read: its placeholder form, what the placeholders stand for, how deep it is embedded."""
 
     dialect: str
-    source: str                       # with numbered placeholders
+    source: str  # with numbered placeholders
     words: list[Word]
-    values: dict[int, str]            # ordinal -> literal text, strings only
+    values: dict[int, str]  # ordinal -> literal text, strings only
     counts: dict[int, int]
     depth: int = 0
     budget: list[int] = field(default_factory=lambda: [MAX_EMBEDDED])
@@ -81,13 +82,18 @@ def prepared(scanned: Scan, depth: int = 0, budget: list[int] | None = None) -> 
     source = numbered_scan(scanned)
     places = literal_places(scanned)
     dialect = scanned.dialect
-    values = {p.ordinal: value_of(scanned.text[p.spans[0][0] : p.spans[0][1]], dialect) for p in places if p.kind == "string"}
+    values = {
+        p.ordinal: value_of(scanned.text[p.spans[0][0] : p.spans[0][1]], dialect) for p in places if p.kind == "string"
+    }
     counts = {p.ordinal: len(p.spans) for p in places if len(p.spans) > 1}
     again = scan(source, dialect)
     if any(kind == "bind" for kind, _, _ in again.tokens):
         source = _numbered_binds(source, again)
         again = scan(source, dialect)
-    words = [(kind, source[start:end].lower() if kind == "word" else source[start:end], start, end) for kind, start, end in again.tokens]
+    words = [
+        (kind, source[start:end].lower() if kind == "word" else source[start:end], start, end)
+        for kind, start, end in again.tokens
+    ]
     return Text(dialect, source, words, values, counts, depth, budget if budget is not None else [MAX_EMBEDDED])
 
 
@@ -135,18 +141,27 @@ def _split(words: list[Word]) -> list[list[Word]]:
     """Words by statement. A compound statement (a block, a routine's body) keeps its semicolons."""
     parts: list[list[Word]] = []
     current: list[Word] = []
-    for at, word in enumerate(words):
+    for word in words:
         if word[0] == "op" and word[1] == ";" and not _compound(current):
             if current:
                 parts.append(current)
             current = []
             continue
-        current.append(words[at])
+        current.append(word)
     while current and current[-1][1] == ";":
         current.pop()
     if current:
         parts.append(current)
     return parts
+
+
+def spans(scanned: Scan) -> list[tuple[int, int]]:
+    """Where the statements of a text stand in it."""
+    words = [
+        (k, scanned.text[a:b].lower() if k == "word" else "'⟦'" if k == "string" else scanned.text[a:b], a, b)
+        for k, a, b in scanned.tokens
+    ]
+    return [(part[0][2], part[-1][3]) for part in _split(words)]
 
 
 def _compound(words: list[Word]) -> bool:
@@ -155,13 +170,22 @@ def _compound(words: list[Word]) -> bool:
         return False
     first = words[0][1]
     if first == "begin":
-        return len(words) > 1 and words[1][1] not in {"transaction", "work", "tran", "isolation", "read", "immediate", "deferred", "distributed"}
+        return len(words) > 1 and words[1][1] not in {
+            "transaction",
+            "work",
+            "tran",
+            "isolation",
+            "read",
+            "immediate",
+            "deferred",
+            "distributed",
+        }
     if first == "declare":
         # A declaration of Oracle's or MariaDB's block; PostgreSQL's and SQL Server's DECLARE name one thing.
         return len(words) > 1 and not words[1][1].startswith("@") and not any(w[1] == "cursor" for w in words[1:8])
     if first in {"create", "alter"} and any(w[1] in _CODE for w in words[1:8]):
         # PostgreSQL's body is a string; everywhere else it runs to the end of the text.
-        return not any(w[0] == "string" and before[1] == "as" for before, w in zip(words, words[1:], strict=False))
+        return not any(w[0] == "string" and before[1] == "as" for before, w in pairwise(words))
     return False
 
 
@@ -171,7 +195,13 @@ def _compound(words: list[Word]) -> bool:
 def statements(text: Text, words: list[Word], *, body: bool = False) -> list[Statement]:
     from parsers.sql import embedded
 
-    while len(words) > 2 and words[0][1] == "(" and words[-1][1] == ")" and words[1][1] in {"select", "with", "("} and _encloses(words):
+    while (
+        len(words) > 2
+        and words[0][1] == "("
+        and words[-1][1] == ")"
+        and words[1][1] in {"select", "with", "("}
+        and _encloses(words)
+    ):
         words = words[1:-1]
     first = words[0][1]
     handled = embedded.GRAMMARS.get(first)
@@ -244,10 +274,13 @@ def from_tree(text: Text, tree: Any, verb: str, *, body: bool = False) -> Statem
     if reader.sql_texts:
         from parsers.sql import embedded
 
+        text.bound[0] = True
         code = {ordinal for ordinal in reader.sql_texts if embedded.looks_like_sql(text.values.get(ordinal, ""))}
         inner = embedded.run_texts(text, code)
         slots = tuple(
-            SlotUse("dynamic", (), None, slot.kind, slot.ordinal, slot.count) if slot.kind == "literal" and slot.ordinal in code else slot
+            SlotUse("dynamic", (), None, slot.kind, slot.ordinal, slot.count)
+            if slot.kind == "literal" and slot.ordinal in code
+            else slot
             for slot in made.slots
         )
         sent = any(name.casefold() in {"dblink_exec", "dblink_send_query"} for name in reader.calls) and reader.tables
@@ -264,15 +297,21 @@ def _from_tree(text: Text, reader: Reader, tree: Any, verb: str, *, body: bool) 
         into = _into(tree)
         if into is None or body or text.dialect in {"mysql", "oracle"}:
             return reader.statement(verb if verb != "other" else "select", relation.all(), relation.blocks)
-        return _made_table(text, reader, relation, into.this, "select", temporary=bool(into.args.get("temporary")), query=tree)
+        return _made_table(
+            text, reader, relation, into.this, "select", temporary=bool(into.args.get("temporary")), query=tree
+        )
     if isinstance(tree, (exp.Insert, exp.Update, exp.Delete, exp.Merge)):
         relation = reader.change(tree, outer)
         place = "table" if isinstance(tree, exp.Insert) else "client"
         if isinstance(tree, exp.Insert) and not isinstance(tree.expression, exp.Query):
             place = "client" if tree.args.get("returning") else "table"
-        bare = isinstance(tree, (exp.Update, exp.Delete)) and tree.args.get("where") is None and not tree.args.get("limit")
+        bare = (
+            isinstance(tree, (exp.Update, exp.Delete)) and tree.args.get("where") is None and not tree.args.get("limit")
+        )
         remote = any(reader.tables[use].count(".") >= 3 or "@" in reader.tables[use] for use in reader.targets)
-        return reader.statement(verb, relation.all(), relation.blocks, destination="other_database" if remote else place, unrestricted=bare)
+        return reader.statement(
+            verb, relation.all(), relation.blocks, destination="other_database" if remote else place, unrestricted=bare
+        )
     if isinstance(tree, exp.Create):
         return _create(text, reader, tree)
     if isinstance(tree, exp.Copy):
@@ -284,19 +323,19 @@ def _from_tree(text: Text, reader: Reader, tree: Any, verb: str, *, body: bool) 
         return _definition_change(reader, tree, verb)
     if isinstance(tree, (exp.Grant, exp.Revoke)):
         target = tree.args.get("securable")
-        return reader.statement(verb, (), (), reads=_names(reader, target) if target is not None else (), privilege_change=True)
+        return reader.statement(
+            verb, (), (), reads=_names(reader, target) if target is not None else (), privilege_change=True
+        )
     # Set, Use, Transaction, Analyze, Comment, Kill …: subqueries inside are read, nothing leaves.
-    relation = Relation()
     held: list[Ref] = []
     from parsers.sql.tree import Scope
 
     scope = Scope(reader.draft(), outer, None)
-    if isinstance(tree, exp.Expr):
-        for table in [tree.this] if isinstance(tree.this, exp.Table) else []:
-            reader.use(reader.name(table), scope)
-        else:
-            reader.walk(tree, scope, held)
-    return reader.statement(verb, (), relation.blocks or (0,))
+    if isinstance(tree.this, exp.Table):
+        reader.use(reader.name(tree.this), scope)
+    else:
+        reader.walk(tree, scope, held)
+    return reader.statement(verb, (), (0,))
 
 
 def _names(reader: Reader, node: Any) -> tuple[str, ...]:
@@ -310,7 +349,9 @@ def _into(tree: Any) -> Any:
     return tree.args.get("into") if isinstance(tree, exp.Select) else None
 
 
-def _made_table(text: Text, reader: Reader, relation: Relation, target: Any, verb: str, *, temporary: bool, query: Any) -> Statement:
+def _made_table(
+    text: Text, reader: Reader, relation: Relation, target: Any, verb: str, *, temporary: bool, query: Any
+) -> Statement:
     """CREATE TABLE AS, SELECT INTO, views: the result stays in the database."""
     from parsers.sql.tree import _Cte
 
@@ -357,7 +398,9 @@ def _create(text: Text, reader: Reader, tree: Any) -> Statement:
             reader.writes.append(reader.name(target))
     elif isinstance(target, exp.UserDefinedFunction):
         pass
-    return reader.statement("create", (), (), reads=reads, schema_change=not temporary, privilege_change=kind in _RIGHTS)
+    return reader.statement(
+        "create", (), (), reads=reads, schema_change=not temporary, privilege_change=kind in _RIGHTS
+    )
 
 
 def _copy(reader: Reader, tree: Any) -> Statement:
@@ -396,6 +439,7 @@ def _copy(reader: Reader, tree: Any) -> Statement:
 
 def _definition_change(reader: Reader, tree: Any, verb: str) -> Statement:
     kind = str(tree.args.get("kind") or "TABLE").upper()
+    dangerous: tuple[str, ...]
     if isinstance(tree, exp.TruncateTable):
         nodes, dangerous = list(tree.expressions), ("truncate",)
     elif isinstance(tree, exp.Drop):

@@ -1,0 +1,297 @@
+"""`hiswatch explain`: what a text says, key by key, and in words. No literal of the text is echoed, so no credential either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from config.catalogue import Catalogue
+from parsers.sql import meaning, understand
+from parsers.sql.facts import LooseTest, Slot, StatementFacts
+from parsers.sql.lexer import Scan, exact_shape, known, literal_places, scan, value_of
+from parsers.sql.structure import Limit, Statement
+
+Flagger = Callable[[StatementFacts, str], Iterable[Mapping[str, str]]]
+MAX_SHOWN_CODES = 100
+
+
+def explain(
+    text: str,
+    dialect: str,
+    catalogue: Catalogue,
+    *,
+    flagged: Flagger | None = None,
+    parameters: Iterable[str] | None = None,
+) -> list[dict[str, Any]]:
+    """One object a statement, with the keys of docs/sql-facts.md. Raises nothing, whatever the text.
+
+    `flagged` gets a statement's facts and its shape and gives `{"rule", "why"}` for every rule that the statement alone
+    would raise. `parameters`: bound values in order, where they are known.
+    """
+    dialect = known(dialect)
+    scanned = scan(text, dialect)
+    values = _Values(scanned, list(parameters or ()))
+    structure = understand.structure(text, dialect)
+    pieces = _pieces(scanned, values, len(structure.statements))
+    return [
+        _object(statement, catalogue, values, shape, before, flagged)
+        for statement, (shape, before) in zip(structure.statements, pieces, strict=True)
+    ]
+
+
+def _pieces(scanned: Scan, values: _Values, count: int) -> list[tuple[str, int]]:
+    """The shape of each statement and how many literal places stand before it; the whole text where it is not divided."""
+    whole = [(_hidden(exact_shape(scanned), scanned.dialect), 0)] * count
+    if count == 1:
+        return whole
+    spans = understand.spans(scanned)
+    if len(spans) != count:
+        return whole
+    shapes = (exact_shape(scan(scanned.text[start:end], scanned.dialect)) for start, end in spans)
+    return [
+        (_hidden(shape, scanned.dialect), values.before(start)) for shape, (start, _) in zip(shapes, spans, strict=True)
+    ]
+
+
+_SECRET_WORDS = frozenset({"password", "passwd", "pwd", "secret", "passphrase", "passfile"})
+_SECRET_NOISE = frozenset({"password", "values", "random", "with", "by", "as", "=", ":", "(", "hash", "encrypted"})
+_NO_SECRET = frozenset(
+    {
+        "'?'",
+        "0",
+        ",",
+        ")",
+        ";",
+        ".",
+        "from",
+        "for",
+        "null",
+        "expire",
+        "is",
+        "in",
+        "like",
+        "<>",
+        "!=",
+        ">",
+        "<",
+        "and",
+        "or",
+        "where",
+        "order",
+        "to",
+    }
+)
+
+
+def _hidden(shape: str, dialect: str) -> str:
+    """The shape without passwords that are written as names: IDENTIFIED BY tiger, WITH PASSWORD "x"."""
+    folded = shape.lower()
+    if not any(word in folded for word in ("identified", "pass", "pwd", "secret")) or folded.startswith(
+        ("select", "with", "insert", "update", "delete", "copy", "(")
+    ):
+        return shape
+    scanned = scan(shape, dialect)
+    tokens = [scanned.source(token) for token in scanned.tokens]
+    parts: list[str] = []
+    behind = 0
+    for at, token in enumerate(tokens):
+        word = token.lower()
+        if (
+            word not in _SECRET_WORDS
+            and not (word == "by" and at and tokens[at - 1].lower() == "identified")
+            and not (
+                word in {"by", "as"} and at > 2 and "identified" in {tokens[at - 2].lower(), tokens[at - 3].lower()}
+            )
+        ):
+            continue
+        after = at + 1
+        while after < len(tokens) and tokens[after].lower() in _SECRET_NOISE:
+            after += 1
+        if after < len(tokens) and tokens[after].lower() not in _NO_SECRET and scanned.tokens[after][1] >= behind:
+            parts.append(shape[behind : scanned.tokens[after][1]] + "'?'")
+            behind = scanned.tokens[after][2]
+    parts.append(shape[behind:])
+    return "".join(parts)
+
+
+class _Values:
+    """Literals and parameters of this text; only lengths, bounds and codes of them leave."""
+
+    def __init__(self, scanned: Scan, parameters: list[str]) -> None:
+        self.parameters = parameters
+        self._places = literal_places(scanned)
+        self._scanned = scanned
+
+    def before(self, start: int) -> int:
+        """How many literal places stand before a position of the text."""
+        return sum(1 for place in self._places if place.spans[0][0] < start)
+
+    def of(self, kind: str, ordinal: int) -> list[str] | None:
+        if kind == "bind":
+            return [self.parameters[ordinal - 1]] if 0 < ordinal <= len(self.parameters) else None
+        if not 0 < ordinal <= len(self._places):
+            return None
+        place = self._places[ordinal - 1]
+        return [
+            value_of(self._scanned.text[start:end], self._scanned.dialect)
+            for start, end in place.spans[:MAX_SHOWN_CODES]
+        ]
+
+
+def is_loose(test: LooseTest, values: list[str] | None) -> bool:
+    """Whether a predicate with this value lets everything pass. An unknown value is taken to restrict."""
+    if not values:
+        return False
+    value = values[0].strip()
+    if test.test == "all_wildcards":
+        return not value.strip("%*.?^$") or value in {".*", "^.*$", "[^x]*"}
+    if test.test == "empty":
+        return not value or value in {"0", "-1"}
+    try:
+        return float(value) <= 0
+    except ValueError:
+        return not value
+
+
+def restriction_of(facts: StatementFacts, values: _Values) -> str | None:
+    """The restriction with the values of this text."""
+    if facts.loose_restriction is None:
+        return facts.restriction
+    loose = [is_loose(test, values.of(test.kind, test.ordinal)) for test in facts.loose_tests]
+    return facts.loose_restriction if loose and all(loose) else facts.restriction
+
+
+def bound_of(limits: Iterable[Limit], values: _Values) -> int | None:
+    """Greatest number of rows that the limits of a statement let through."""
+    found: list[int] = []
+    for limit in limits:
+        if limit.kind == "one":
+            found.append(1)
+            continue
+        held = values.of(limit.kind, limit.ordinal)
+        if held and held[0].strip().isdigit() and len(held[0]) < 19:
+            found.append(max(0, int(held[0]) - limit.below))
+    return min(found, default=None)
+
+
+def _limits(statement: Statement) -> list[Limit]:
+    found = list(statement.limits)
+    if len(statement.inner) == 1:
+        found += _limits(statement.inner[0])
+    return found
+
+
+def _tenants(facts: StatementFacts, values: _Values) -> list[dict[str, Any]]:
+    codes: dict[str, list[str] | None] = {}
+    for slot in facts.slots:
+        if slot.role == "tenant" and slot.kind == "literal":
+            held = values.of(slot.kind, slot.ordinal)
+            codes.setdefault((slot.column or "").casefold(), []).extend(held or [])  # type: ignore[union-attr]
+    return [{"column": column, "values": codes.get(column.casefold()) or None} for column, _ in facts.tenants]
+
+
+def _object(
+    statement: Statement, catalogue: Catalogue, values: _Values, shape: str, before: int, flagged: Flagger | None
+) -> dict[str, Any]:
+    facts = meaning.statement_facts(statement, catalogue)
+    aggregate = (
+        {"functions": list(facts.aggregate_functions), "by": list(facts.aggregate_by)}
+        if facts.aggregate_functions
+        else None
+    )
+    return {
+        "understood": facts.understood,
+        "reason": facts.reason,
+        "verb": facts.verb,
+        "reads": list(facts.reads),
+        "writes": list(facts.writes),
+        "output_classes": list(facts.output_classes),
+        "used_classes": list(facts.used_classes),
+        "restriction": restriction_of(facts, values),
+        "bound": bound_of(_limits(statement), values),
+        "destination": facts.destination,
+        "aggregate": aggregate,
+        "tongfang": facts.tongfang,
+        "tenants": _tenants(facts, values),
+        "tenant_missing": facts.tenant_missing,
+        "dump_tool": facts.dump_tool,
+        "dynamic": facts.dynamic,
+        "audit_change": facts.audit_change,
+        "privilege_change": facts.privilege_change,
+        "identity_switch": facts.identity_switch,
+        "dangerous": list(facts.dangerous),
+        "injection": list(facts.injection),
+        "slots": [_slot(slot, before) for slot in facts.slots],
+        "flagged": [dict(item) for item in flagged(facts, shape)] if flagged is not None else [],
+        "shape": shape,
+    }
+
+
+def _slot(slot: Slot, before: int) -> dict[str, Any]:
+    ordinal = slot.ordinal - before if slot.kind == "literal" else slot.ordinal
+    return {"role": slot.role, "column": slot.column, "kind": slot.kind, "ordinal": ordinal, "count": slot.count}
+
+
+# --- in words ----------------------------------------------------------------------------------------------------------
+
+_WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "understood": "Understood", "ast": "from the syntax tree", "lexical": "by words only", "none": "not at all", "verb": "Statement",
+        "reads": "Reads", "writes": "Writes", "output_classes": "Carries out", "used_classes": "Uses only", "restriction": "Narrowed to",
+        "point": "one key", "set": "a list of keys", "range": "a range", "no_restriction": "nothing: every row",
+        "bound": "At most rows", "destination": "Goes to", "client": "the client", "file": "a file on the server", "program": "a program",
+        "table": "a table", "other_database": "another database", "aggregate": "Aggregates", "by": "by", "tongfang": "Prescriptions by doctor and drug (tongfang)",
+        "tenant_missing": "Several hospitals: no tenant given", "dump_tool": "Dump tool", "dynamic": "Runs SQL held as text",
+        "audit_change": "Changes the audit", "privilege_change": "Changes rights or accounts", "identity_switch": "Acts as another account",
+        "dangerous": "Dangerous", "injection": "Signs of injection", "slots": "Values at", "flagged": "Would raise",
+        "yes": "yes", "shape": "Shape",
+    },
+    "zh": {
+        "understood": "理解程度", "ast": "语法树", "lexical": "仅按词法", "none": "未能理解", "verb": "语句",
+        "reads": "读取", "writes": "写入", "output_classes": "带出的数据类别", "used_classes": "仅用于条件的类别", "restriction": "范围限制",
+        "point": "单个键值", "set": "一组键值", "range": "一个范围", "no_restriction": "无限制：全部记录",
+        "bound": "最多行数", "destination": "去向", "client": "客户端", "file": "服务器上的文件", "program": "外部程序",
+        "table": "数据表", "other_database": "其他数据库", "aggregate": "汇总", "by": "按", "tongfang": "统方（按医生和药品统计处方）",
+        "tenant_missing": "多院区：未限定机构", "dump_tool": "导出工具", "dynamic": "执行以文本形式存放的 SQL",
+        "audit_change": "更改审计", "privilege_change": "更改权限或账号", "identity_switch": "切换为其他账号",
+        "dangerous": "危险操作", "injection": "注入迹象", "slots": "取值位置", "flagged": "将触发",
+        "yes": "是", "shape": "语句形态",
+    },
+}  # fmt: skip
+
+
+def render(facts: Mapping[str, Any], language: str = "zh") -> str:
+    """One object of `explain` for reading, in Chinese ("zh") or English ("en"). Empty answers are left out."""
+    words = _WORDS["en" if language.startswith("en") else "zh"]
+    colon = ": " if words is _WORDS["en"] else "："
+    reason = f" ({facts['reason']})" if facts["reason"] else ""
+    lines = [
+        f"{words['understood']}{colon}{words[facts['understood']]}{reason}",
+        f"{words['verb']}{colon}{facts['verb']}",
+    ]
+    lines += [
+        f"{words[key]}{colon}{', '.join(facts[key])}"
+        for key in ("reads", "writes", "output_classes", "used_classes")
+        if facts[key]
+    ]
+    if facts["restriction"] is not None:
+        level = facts["restriction"]
+        lines.append(f"{words['restriction']}{colon}{words['no_restriction' if level == 'none' else level]}")
+    if facts["bound"] is not None:
+        lines.append(f"{words['bound']}{colon}{facts['bound']}")
+    if facts["output_classes"] or facts["destination"] != "client":
+        lines.append(f"{words['destination']}{colon}{words[facts['destination']]}")
+    if facts["aggregate"]:
+        by = f" {words['by']} {', '.join(facts['aggregate']['by'])}" if facts["aggregate"]["by"] else ""
+        lines.append(f"{words['aggregate']}{colon}{', '.join(facts['aggregate']['functions'])}{by}")
+    flags = ("tongfang", "tenant_missing", "dynamic", "audit_change", "privilege_change", "identity_switch")
+    lines += [f"{words[key]}{colon}{words['yes']}" for key in flags if facts[key]]
+    if facts["dump_tool"]:
+        lines.append(f"{words['dump_tool']}{colon}{facts['dump_tool']}")
+    lines += [f"{words[key]}{colon}{', '.join(facts[key])}" for key in ("dangerous", "injection") if facts[key]]
+    if facts["slots"]:
+        places = (f"{slot['role']}={slot['column'] or '?'}×{slot['count']}" for slot in facts["slots"][:20])
+        lines.append(f"{words['slots']}{colon}{', '.join(places)}")
+    lines += [f"{words['flagged']}{colon}{item['rule']} {item['why']}" for item in facts["flagged"]]
+    lines.append(f"{words['shape']}{colon}{facts['shape']}")
+    return "\n".join(lines)
