@@ -53,16 +53,11 @@ def framing(buffer: bytes, *, final: bool) -> int:
     end = lines(buffer, final=final)
     if final or not end:
         return end
-    tail = buffer[max(0, end - 16384) : end].split(b"\n")[-_NAME_LINES - 1 : -1]
-    if all(_looks_whole(line) for line in tail):
+    tail = b"\n".join(buffer[:end].rsplit(b"\n", _NAME_LINES + 1)[1:])
+    if _split(tail, 0, continued=False)["whole"].all():
         return end
-    read = _read(buffer[:end], 0, continued=False, limit=end)
-    open_start = read.filter(pl.col("open"))
-    return int(open_start["position"].min()) if open_start.height else end  # type: ignore[arg-type]
-
-
-def _looks_whole(line: bytes) -> bool:
-    return line[:8].isdigit() and line[17:18] == b"," and (line[-1:] == b"," or line[-1:].isdigit())
+    read = _read(buffer[:end], 0, continued=False, at_end=True).filter("open")
+    return int(read["position"][0]) if read.height else end
 
 
 @parser(
@@ -80,7 +75,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     """
     if not chunk:
         return Parsed(carry=carry)
-    rows = _read(chunk, origin.position, continued=bool(carry.get("unfinished")), limit=None)
+    rows = _read(chunk, origin.position, continued=bool(carry.get("unfinished")), at_end=False)
     rows = rows.with_columns(occurred_at=local_time(pl.col("stamp"), "%Y%m%d %k:%M:%S", zone))
     rows = rows.with_columns(
         reason=pl.when(pl.col("reason").is_null() & pl.col("occurred_at").is_null())
@@ -97,19 +92,25 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     return Parsed(complete(events, origin), rejects.cast(REJECTS), {}, next_carry)  # type: ignore[arg-type]
 
 
-def _read(chunk: bytes, position: int, *, continued: bool, limit: int | None) -> pl.DataFrame:
+def _read(chunk: bytes, position: int, *, continued: bool, at_end: bool) -> pl.DataFrame:
     """Records with their fields as text: position, length, text, reason (null: good), odd, open, and `_FIELDS`.
 
-    `open`: the record breaks off inside a name at the end of the chunk, and more lines may complete it.
+    `open` (only where more may come, `at_end`): the record breaks off inside a name, and more lines may complete it.
     """
+    rows = _split(chunk, position, continued=continued)
+    rows = rows.with_columns(
+        open=pl.lit(value=False),
+        odd=pl.lit(value=False),
+        reason=pl.when(~pl.col("whole")).then(pl.lit("unknown_form")),
+    )
+    return rows if rows["whole"].all() else _with_odd(rows, at_end=at_end)
+
+
+def _split(chunk: bytes, position: int, *, continued: bool) -> pl.DataFrame:
+    """Lines with their fields read from the left, and whether nothing was left over (`whole`)."""
     split = split_lines(chunk, position, continued=continued, other=decode_line)
     fields = split["text"].str.splitn(",", len(_FIELDS)).struct.rename_fields(list(_FIELDS)).struct.unnest()
-    rows = pl.concat([split, fields], how="horizontal")
-    rows = rows.with_columns(whole=_plain().fill_null(value=False), open=pl.lit(value=False), odd=pl.lit(value=False))
-    rows = rows.with_columns(reason=pl.when(~pl.col("whole")).then(pl.lit("unknown_form")))
-    if rows["whole"].all():
-        return rows
-    return _with_odd(rows, at_end=limit is not None)
+    return pl.concat([split, fields], how="horizontal").with_columns(whole=_plain().fill_null(value=False))
 
 
 def _plain() -> pl.Expr:

@@ -204,6 +204,11 @@ def _tag_command() -> pl.Expr:
     return pl.when(~pl.col("tag").is_in(phases)).then(pl.col("tag").str.to_uppercase())
 
 
+def _seconds(milliseconds: pl.Expr) -> pl.Expr:
+    # rounded: a column of one value and a longer one are divided differently, in the last bit
+    return (milliseconds.cast(pl.Float64, strict=False) / 1000).round(6)
+
+
 def _first_word(text: pl.Expr) -> pl.Expr:
     return text.str.extract(r"^[\s(;]*([A-Za-z_]+)").str.to_uppercase()
 
@@ -265,7 +270,7 @@ def _logout(part: pl.DataFrame) -> pl.DataFrame:
         start=pl.lit(0.0),
     )
     return part.with_columns(
-        action=pl.lit("logout"), outcome=pl.lit("ok"), duration_seconds=seconds, detail=pl.lit(None, pl.String)
+        action=pl.lit("logout"), outcome=pl.lit("ok"), duration_seconds=seconds.round(3), detail=pl.lit(None, pl.String)
     )
 
 
@@ -327,7 +332,7 @@ def _statement(part: pl.DataFrame) -> pl.DataFrame:
         # before its execution nothing but the phase itself has gone well
         record_role=pl.when(pl.col("phase").is_in(["parse", "bind", "fetch"])).then(pl.lit("part")),
         command=pl.coalesce(_tag_command(), _first_word(pl.col("statement"))),
-        duration_seconds=pl.col("ms").cast(pl.Float64, strict=False) / 1000,
+        duration_seconds=_seconds(pl.col("ms")),
         parameters=pl.when(pl.col("detail").str.contains(r"\$1 = ")).then(values),
         rows_kind=pl.lit("unknown"),
         activity_key=pl.col("session") + ":" + (pl.col("line") + ahead).cast(pl.String),
@@ -338,13 +343,12 @@ def _statement(part: pl.DataFrame) -> pl.DataFrame:
 
 def _duration(part: pl.DataFrame) -> pl.DataFrame:
     """How long the statement of the record before took: that it ended, and well."""
-    milliseconds = pl.col("message").str.extract(r"([0-9.]+) ms$").cast(pl.Float64, strict=False)
     return part.with_columns(
         action=pl.lit("query"),
         outcome=pl.lit("ok"),
         record_role=pl.lit("outcome"),
         command=_tag_command(),
-        duration_seconds=milliseconds / 1000,
+        duration_seconds=_seconds(pl.col("message").str.extract(r"([0-9.]+) ms$")),
         rows_kind=pl.lit("unknown"),
         activity_key=pl.col("session") + ":" + (pl.col("line") - 1).cast(pl.String),
         detail=pl.lit(None, pl.String),

@@ -57,8 +57,8 @@ def rendered(parsed: Parsed) -> str:
     for row in events.iter_rows(named=True):
         told = {name: value for name, value in row.items() if value is not None and value != DEFAULTS.get(name)}
         lines.append((row["position"], json.dumps(told, ensure_ascii=False)))
-    for row in parsed.rejects.iter_rows(named=True):
-        lines.append((row["position"], json.dumps({"reject": row}, ensure_ascii=False)))
+    rejects = parsed.rejects.iter_rows(named=True)
+    lines += [(row["position"], json.dumps({"reject": row}, ensure_ascii=False)) for row in rejects]
     skips = {reason: list(counts) for reason, counts in sorted(parsed.skips.items())}
     return "".join(f"{text}\n" for _, text in sorted(lines)) + json.dumps({"skips": skips}) + "\n"
 

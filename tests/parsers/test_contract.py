@@ -22,7 +22,11 @@ _spec.loader.exec_module(regenerate)
 
 NAMES = sorted(parsers())
 QUICK = settings(
-    max_examples=25, phases=(Phase.explicit, Phase.generate), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    phases=(Phase.explicit, Phase.generate),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
@@ -124,7 +128,9 @@ def test_damaged_samples_are_events_rejects_or_skips(name, data):
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(raw) - 1))
         piece = data.draw(
-            st.sampled_from([b"", b'"', b"'", b"\n", b",", b"\0", b"\xff", b"\xb2\xa1", b"\\", b"\r\n", b"{", b"}", b"\\u0000"])
+            st.sampled_from(
+                [b"", b'"', b"'", b"\n", b",", b"\0", b"\xff", b"\xb2\xa1", b"\\", b"\r\n", b"{", b"}", b"\\u0000"]
+            )
             | st.binary(max_size=8)
         )
         raw[at : at + data.draw(st.integers(0, 40))] = piece
@@ -143,8 +149,6 @@ def test_random_bytes_raise_nothing_and_are_no_events(name, raw):
     parsed = read(name, raw, regenerate.zone_of(own_samples(name)[0]))
     keeps_the_contract(name, raw, parsed)
     assert not parsed.events.height
-
-
 
 
 @pytest.mark.parametrize("name", ["postgresql_csvlog", "postgresql_jsonlog", "mariadb_server_audit"])
