@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
@@ -15,6 +15,8 @@ import polars as pl
 from detectors.context import Context
 from detectors.engine import Engine, Observed
 from monitor.protect import Protection
+from monitor.sources.reading import Gap
+from monitor.sources.tail import gap_events
 from parsers.events import CONTEXT, EVENTS, FACTS, Origin, check, empty
 from parsers.registry import Carry, Parsed, Parser
 from parsers.sql.stage import Understanding
@@ -29,6 +31,8 @@ class Chunk(Protocol):
     def data(self) -> bytes: ...
     @property
     def origin(self) -> Origin: ...
+    @property
+    def gaps(self) -> Sequence[Gap]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,10 @@ class Pipeline:
         events, rejects = [], []
         skips: Skips = defaultdict(lambda: (0, 0))
         for chunk in chunks:
+            if chunk.gaps:
+                events.append(gap_events(chunk.gaps, chunk.origin))
+            if not chunk.data:
+                continue
             parsed = self._parse(chunk, remembered)
             events.append(parsed.events)
             if parsed.rejects.height:

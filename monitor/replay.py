@@ -13,6 +13,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from monitor.errors import StartError
+from monitor.sources.reading import Gap
 from parsers.events import Origin
 from parsers.registry import Parser
 
@@ -34,6 +35,7 @@ class Named:
 class ReplayChunk:
     data: bytes
     origin: Origin
+    gaps: tuple[Gap, ...] = ()
 
 
 def shown(path: Path) -> str:

@@ -72,7 +72,8 @@ def run_scan(
     if store is not None:
         from monitor.backfill import scan_into
 
-        found = scan_into(site, planned, store, json_lines=json_lines)
+        with progress_bar(planned, shown=not json_lines) as progress:
+            found = scan_into(site, planned, store, progress)
     else:
         found = _report(site, planned, json_lines=json_lines)
     zone, language = settings.zone, settings.alerts.language or settings.language
