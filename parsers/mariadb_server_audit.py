@@ -53,8 +53,8 @@ def framing(buffer: bytes, *, final: bool) -> int:
     end = lines(buffer, final=final)
     if final or not end:
         return end
-    tail = b"\n".join(buffer[:end].rsplit(b"\n", _NAME_LINES + 1)[1:])
-    if _split(tail, 0, continued=False)["whole"].all():
+    last_lines = buffer[:end].rsplit(b"\n", _NAME_LINES + 1)[-_NAME_LINES - 1 :]
+    if _split(b"\n".join(last_lines), 0, continued=False)["whole"].all():
         return end
     read = _read(buffer[:end], 0, continued=False, at_end=True).filter("open")
     return int(read["position"][0]) if read.height else end
