@@ -16,7 +16,9 @@ def rules_table(rules: Iterable[Rule]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [_line(rule) for rule in rules]
-    lines.append("| SRC-01 | A source is silent | 日志源静默 | 4 x 4 | high | | source | sources without an expected silence |")
+    lines.append(
+        "| SRC-01 | A source is silent | 日志源静默 | 4 x 4 | high | | source | sources without an expected silence |"
+    )
     return "\n".join(lines)
 
 

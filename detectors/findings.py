@@ -9,43 +9,59 @@ import polars as pl
 from parsers.events import TEXTS, UTC
 
 FAMILIES = (
-    "EXF", "TF", "TIM", "ACC", "IDN", "PRV", "AUD", "CHG", "TEN", "XFR", "MED", "REC", "INJ", "ABU", "VND", "SRC", "TMP",
+    "EXF",
+    "TF",
+    "TIM",
+    "ACC",
+    "IDN",
+    "PRV",
+    "AUD",
+    "CHG",
+    "TEN",
+    "XFR",
+    "MED",
+    "REC",
+    "INJ",
+    "ABU",
+    "VND",
+    "SRC",
+    "TMP",
 )
 SEVERITIES = ("low", "medium", "high", "critical")
 
 FINDINGS: dict[str, pl.DataType] = {
-    "id": pl.String(),               # see `finding_id`; the same for a replay of the same events
-    "revision": pl.UInt32(),         # 1, 2, ... as it grows
-    "rule": pl.String(),             # id as in the catalogue of detections, e.g. EXF-06
-    "family": pl.String(),           # letters of the rule's id
+    "id": pl.String(),  # see `finding_id`; the same for a replay of the same events
+    "revision": pl.UInt32(),  # 1, 2, ... as it grows
+    "rule": pl.String(),  # id as in the catalogue of detections, e.g. EXF-06
+    "family": pl.String(),  # letters of the rule's id
     "title_zh": pl.String(),
     "title_en": pl.String(),
-    "severity": pl.String(),         # band of risk; "low" where recorded only
-    "likelihood": pl.UInt8(),        # 1 to 5 after all adjustments
-    "impact": pl.UInt8(),            # 1 to 5 after all adjustments
-    "risk": pl.UInt8(),              # likelihood x impact
+    "severity": pl.String(),  # band of risk; "low" where recorded only
+    "likelihood": pl.UInt8(),  # 1 to 5 after all adjustments
+    "impact": pl.UInt8(),  # 1 to 5 after all adjustments
+    "risk": pl.UInt8(),  # likelihood x impact
     "site": pl.String(),
     "system": pl.String(),
     "account": pl.String(),
     "person": pl.String(),
     "vendor": pl.String(),
-    "client_ip": pl.String(),        # the address, or the first of several
+    "client_ip": pl.String(),  # the address, or the first of several
     "source": pl.String(),
-    "first_seen": UTC,               # occurred_at of the earliest and latest event in it
+    "first_seen": UTC,  # occurred_at of the earliest and latest event in it
     "last_seen": UTC,
-    "events": pl.UInt32(),           # how many events are in it
+    "events": pl.UInt32(),  # how many events are in it
     "rows": pl.Int64(),
-    "rows_kind": pl.String(),        # known, estimated, unknown
+    "rows_kind": pl.String(),  # known, estimated, unknown
     "bytes": pl.Int64(),
-    "classes": TEXTS,                # classes of data carried out
-    "objects": TEXTS,                # tables or file shapes concerned, at most 20
-    "why_zh": pl.String(),           # how much, compared with what, and the arithmetic of likelihood and impact
+    "classes": TEXTS,  # classes of data carried out
+    "objects": TEXTS,  # tables or file shapes concerned, at most 20
+    "why_zh": pl.String(),  # how much, compared with what, and the arithmetic of likelihood and impact
     "why_en": pl.String(),
-    "evidence": TEXTS,               # event_ids, at most 20: the first ones
-    "staged": pl.Boolean(),          # the rule is on trial: counted, not notified
-    "notify": pl.Boolean(),          # false: recorded only (approved work, staged rule, severity below the threshold)
-    "bucket": UTC,                   # start of the time bucket that the id is made of
-    "story": pl.String(),            # id that findings of one incident share
+    "evidence": TEXTS,  # event_ids, at most 20: the first ones
+    "staged": pl.Boolean(),  # the rule is on trial: counted, not notified
+    "notify": pl.Boolean(),  # false: recorded only (approved work, staged rule, severity below the threshold)
+    "bucket": UTC,  # start of the time bucket that the id is made of
+    "story": pl.String(),  # id that findings of one incident share
 }
 
 

@@ -24,7 +24,7 @@ _QUERY: dict[str, Any] = {
     "writes": [], "output_classes": [], "used_classes": [], "destination": "client", "aggregate_functions": [],
     "aggregate_by": [], "tongfang": False, "tenant_missing": False, "dynamic": False, "audit_change": False,
     "privilege_change": False, "identity_switch": False, "schema_change": False, "dangerous": [], "injection": [],
-    "rows": 1, "rows_kind": "known", "shape_id": "a" * 32,
+    "rows": 1, "rows_kind": "known", "shape_id": "a" * 32, "shape": "select 0",
 }  # fmt: skip
 _TRANSFER: dict[str, Any] = {
     "action": "download", "account": "chen", "person": "chen", "client_ip": "10.0.0.9", "session": "f1", "system": "ftp",

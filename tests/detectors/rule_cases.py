@@ -9,6 +9,14 @@ WHOLE = {"output_classes": P, "restriction": "none"}
 BIG = WHOLE | {"rows": 4000}
 UNTOLD = WHOLE | {"rows": None, "rows_kind": "unknown"}
 JOB = {"approved": True, "job": "nightly"}
+UNTOLD_TEXT = {
+    "shape": None,
+    "verb": None,
+    "understood": None,
+    "reads": None,
+    "command": "SELECT",
+    "object_name": "his.t",
+}
 CURSOR = UNTOLD | {"verb": "declare"}
 
 
@@ -185,6 +193,26 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
             "a replication connection": [login(detail="replication connection authorized: application_name=pg_basebackup")],
         },
         {"an ordinary login": [login(detail="connection authorized")], "a backup that failed": [query(dangerous=["backup"], outcome="failed")]},
+    ),
+    "CHG-03c": (
+        {"eight thousand bills changed": [query(verb="update", command="UPDATE", rows=8000)], "deleted without the text in the log": [query(verb=None, shape=None, command="DELETE", rows=5000)]},
+        {"five rows": [query(verb="update", command="UPDATE", rows=5)], "a plan is shown": [query(command="EXPLAIN", rows=8000)], "the application at night": [query(command="DELETE", rows=9000, **service())]},
+    ),
+    "EXF-02b": (
+        {"four thousand rows of an audited table": [query(**UNTOLD_TEXT, rows=4000)], "in three parts": [query(i, **UNTOLD_TEXT, rows=1000) for i in range(3)]},
+        {"one row": [query(**UNTOLD_TEXT, rows=1)], "over a day": [query(200 * i, **UNTOLD_TEXT, rows=1000) for i in range(5)], "the text is known": [query(command="SELECT", rows=4000, shape="select", object_name="t")]},
+    ),
+    "EXF-06b": (
+        {"pg_dump connects": [login(client_program="pg_dump")], "a base backup by a vendor": [login(client_program="pg_basebackup", **vendor())]},
+        {"a query tool": [login(client_program="psql")], "it was refused": [login(client_program="pg_dump", outcome="failed")], "no program is told": [login(client_program=None)]},
+    ),
+    "EXF-06c": (
+        {"sixteen tables in a second": [query(i * 0.001, **UNTOLD_TEXT | {"object_name": f"his.t{i}"}) for i in range(16)], "ten tables": [query(i * 0.05, **UNTOLD_TEXT | {"object_name": f"his.t{i}", "command": "READ"}) for i in range(10)]},
+        {"one table a hundred times": [query(i * 0.001, **UNTOLD_TEXT) for i in range(100)], "sixteen tables in a day": [query(i * 60, **UNTOLD_TEXT | {"object_name": f"his.t{i}"}) for i in range(16)]},
+    ),
+    "ACC-05b": (
+        {"the table of accounts is written": [query(shape=None, verb=None, command="WRITE", object_name="mysql.global_priv")], "told as part of an act": [query(shape=None, command="WRITE", object_name="mysql.db", record_role="part")]},
+        {"a table of the hospital": [query(shape=None, command="WRITE", object_name="his.user")], "it is read": [query(shape=None, command="READ", object_name="mysql.user")]},
     ),
     "EXF-17": (
         {"a cursor over all patients": [query(**CURSOR)], "a cursor over a range": [query(**(CURSOR | {"restriction": "range"}))]},

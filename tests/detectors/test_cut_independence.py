@@ -16,7 +16,7 @@ from detectors.engine import STATE_TABLES, Engine, compact
 
 ALL = [(rule, name, events) for rule, halves in CASES.items() for half in halves for name, events in half.items()]
 BY_RULE = {rule: [events for r, _, events in ALL if r == rule and len(events) <= 120] for rule in CASES}
-QUICK = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def shifted(events, minutes):
