@@ -57,9 +57,9 @@ def _parsed(connection: Any, sql: str) -> dict[str, Any]:
         tree: dict[str, Any] = json.loads(text)
     except RecursionError:
         raise Refused("nested too deeply") from None
+    if tree.get("error") and tree.get("error_type") == "not implemented":
+        raise Refused("only SELECT is answered")
     if tree.get("error"):
-        if tree.get("error_type") == "not implemented":
-            raise Refused("only SELECT is answered")
         raise Refused(f"not understood: {str(tree.get('error_message', ''))[:200]}")
     return tree
 

@@ -85,6 +85,7 @@ class Database:
         self._gate = threading.Condition()
         self._readers: set[Any] = set()
         self._closing = False
+        self._ended = False  # closed on purpose, not for want of space
         self._connection: Any = None
 
     def open(self) -> None:
@@ -100,16 +101,26 @@ class Database:
     def close(self) -> None:
         """The last checkpoint included."""
         with self._write_lock:
+            self._ended = True
             self._close_all()
 
     def reopen(self) -> None:
         """Close every cursor, open anew. Raises CommitFailed or StoreFull where that is not possible now."""
         with self._write_lock:
             self._close_all()
+            self._ended = False
             try:
                 self.open()
             except Exception as error:
                 raise failure(error, "the store cannot be opened again") from error
+
+    def _open_again(self) -> None:
+        """After an error at which it could not be opened at once."""
+        with self._write_lock:
+            if self._connection is None:
+                if self._ended:
+                    raise CommitFailed("the store is closed")
+                self.reopen()
 
     def _close_all(self) -> None:
         with self._gate:
@@ -128,7 +139,9 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
-        """A cursor of this thread's own, for a short look. Raises CommitFailed while the store is closed."""
+        """A cursor of this thread's own, for a short look. Raises CommitFailed while the store cannot be opened."""
+        if self._connection is None:
+            self._open_again()
         with self._gate:
             while self._closing:
                 self._gate.wait()
@@ -147,12 +160,13 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
-        """One transaction. ROW_ERRORS are rolled back and raised as they are; whatever else happens closes all,
-        opens anew and is raised as CommitFailed or StoreFull.
+        """One transaction.
+
+        ROW_ERRORS are rolled back and raised as they are; whatever else happens closes all, opens anew and is raised
+        as CommitFailed or StoreFull.
         """
         with self._write_lock:
-            if self._connection is None:
-                self.reopen()
+            self._open_again()
             try:
                 cursor = self._connection.cursor()
                 try:

@@ -172,8 +172,10 @@ class Store(OutboxTable):
     # -- the batch -------------------------------------------------------------------------------------------------
 
     def commit(self, batch: Batch) -> Committed:
-        """All of it or nothing. Raises CommitFailed (StoreFull) after having closed and reopened everything: whether
-        the batch is durable is told by `positions()` alone.
+        """All of it or nothing.
+
+        Raises CommitFailed (StoreFull) after having closed and reopened everything: whether the batch is durable is
+        told by `positions()` alone.
         """
         events = schema.stored_events(batch.events) if batch.events is not None else None
         try:
