@@ -187,10 +187,10 @@ def _raw(text: str, dialect: str) -> Iterator[Token]:
     at, end, executable = 0, len(text), 0
     inside = _pattern(dialect, inside=dialect == "mysql")
     while at < end:
-        match = (inside if executable else pattern).match(text, at)
-        if match is None:  # cannot happen: the last alternative takes any character
+        found = (inside if executable else pattern).match(text, at)
+        if found is None:  # cannot happen: the last alternative takes any character
             return
-        kind, stop = match.lastgroup or "op", match.end()
+        kind, stop = found.lastgroup or "op", found.end()
         if kind == "comment" and dialect != "mysql" and text.startswith("/*", at):
             stop = _comment_end(text, at)
         elif kind == "exec":

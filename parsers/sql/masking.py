@@ -21,11 +21,11 @@ _QUOTED = r"""'[^']*'|"[^"]*\""""
 _REST = r"""(?s)(?:['"]|\$[\p{L}\p{N}_]*\$).*\z"""
 _HEX = r"(?i)0x[0-9a-f]{6,}"
 _DIGITS = r"\p{N}(?:[\p{Cf}_.]*\p{N}){5,}"
-_SECRET = (
+_TOLD = (
     r"(?i)((?:\bpass(?:word|wd|phrase)?|\bpwd|\bidentified\s+by(?:\s+(?:password|values|random\s+password))?"
     r"|\bidentified\s+with\s+\S+\s+(?:by|as)|\breplace|\bsecret)[\s=:(]+)([^\s;'\"(⟦][^\s;'\"⟦]*)"
 )
-_SECRET_MARK = r"(?i)pass|pwd|identified|secret"
+_TOLD_MARK = r"(?i)pass|pwd|identified|secret"
 
 
 def mask(texts: pl.Series) -> pl.Series:
@@ -40,8 +40,8 @@ def mask(texts: pl.Series) -> pl.Series:
         .str.replace_all(_DIGITS, NUMBER)
         .alias("text")
     )["text"]
-    secret = masked.str.contains(_SECRET_MARK).fill_null(value=False)
+    secret = masked.str.contains(_TOLD_MARK).fill_null(value=False)
     if secret.any():
-        hidden = masked.filter(secret).str.replace_all(_SECRET, f"${{1}}{CREDENTIAL}")
+        hidden = masked.filter(secret).str.replace_all(_TOLD, f"${{1}}{CREDENTIAL}")
         masked = masked.scatter(secret.arg_true(), hidden)
     return masked.alias(texts.name)

@@ -37,8 +37,8 @@ class _Patterns:
     quoted_start: str
 
 
-def _ordinary(dialect: str) -> tuple[str, str, str, str, str]:
-    """Expression for ordinary text, and those for its strings, comments and quoted names."""
+def _ordinary(dialect: str) -> tuple[str, str, str, str]:
+    """Expressions for ordinary text, its strings and its comments; letters that may stand before a string."""
     body = r"[A-Za-z_\x{80}-\x{10FFFF}][A-Za-z0-9_\x{80}-\x{10FFFF}]*"
     escaped = r"'(?:[^'\\]|\\.|'')*'"
     plain = "'(?:[^']|'')*'"
@@ -62,24 +62,18 @@ def _ordinary(dialect: str) -> tuple[str, str, str, str, str]:
     solid = rf"{string}|{quoted}{dollar}"
     ordinary = rf"(?s)\A(?:{harmless}|{solid}|{comment}|-(?:{harmless}|{solid})|/(?:{starless}|{solid}))*\z"
     prefix = {"postgres": "[nNxXbBeE]", "mysql": "[nNxXbB]", "oracle": "[nN]", "tsql": "[nN]"}[dialect]
-    first, *rest = string.split('|"') if dialect == "mysql" else [string]
-    prefixed = rf"(?s)(?:(?-u:\b){prefix})?{first}" + "".join(f'|"{part}' for part in rest)
-    return ordinary, prefixed, f"(?s)(?:{comment})", quoted, prefix
+    prefixed = rf"(?s)(?:(?-u:\b){prefix})?{string}"
+    return ordinary, prefixed, f"(?s)(?:{comment})", prefix
 
 
 def _odd_signs(dialect: str) -> str:
     """Signs that read otherwise once blanks are dropped, and runs of signs that the lexer must divide."""
     by_first: dict[str, set[str]] = {}
     pairs, known_signs = ambiguous(dialect), operators(dialect)
-    for first, second in pairs:
-        by_first.setdefault(first, set()).add(second)
+    for pair in pairs:
+        by_first.setdefault(pair[0], set()).add(pair[1])
     spaced = [rf"{re.escape(first)}{_B}+{_class(seconds)}" for first, seconds in sorted(by_first.items())]
-    runs = {
-        first + second + third
-        for first, second in pairs
-        for third in by_first.get(second, ())
-        if first + second + third not in known_signs
-    }
+    runs = {pair + third for pair in pairs for third in by_first.get(pair[1], ()) if pair + third not in known_signs}
     runs |= {op + sign for op in known_signs if len(op) == 3 for sign in by_first.get(op[-1], ())}
     return "|".join([*spaced, r"\*/", *(re.escape(run) for run in sorted(runs))])
 
@@ -90,7 +84,7 @@ def _class(chars: set[str]) -> str:
 
 @cache
 def _patterns(dialect: str) -> _Patterns:
-    ordinary, string, comment, quoted, prefix = _ordinary(dialect)
+    ordinary, string, comment, prefix = _ordinary(dialect)
     odd_raw = {"postgres": "&['\"]", "mysql": "", "oracle": "[qQ]'", "tsql": ""}[dialect]
     foreign_prefix = rf"[^\x00-\x7f]{prefix}'|[$#@:]{prefix}'"
     odd = [_odd_signs(dialect)]
@@ -264,24 +258,6 @@ def shape_ids(shapes_: pl.Series, key: bytes) -> pl.Series:
     return shapes_.replace_strict(unique, pl.Series(ids, dtype=pl.String), default=None, return_dtype=pl.String)
 
 
-def literals(statements: pl.Series, dialect: str) -> pl.Series:
-    """Values at the literal places of each statement (List(String)); the values of a list place joined by U+001F."""
-    from parsers.sql.lexer import literal_places, scan, value_of
-
-    dialect = known(dialect)
-    unique = statements.drop_nulls().unique()
-
-    def values(text: str) -> list[str]:
-        places = literal_places(scan(text, dialect))
-        return ["\x1f".join(value_of(text[a:b], dialect).replace("\x1f", " ") for a, b in place.spans) for place in places]
-
-    table = pl.DataFrame(
-        {"statement": unique, "literals": [values(text) for text in unique]},
-        schema={"statement": pl.String, "literals": pl.List(pl.String)},
-    )
-    return statements.alias("statement").to_frame().join(table, on="statement", how="left", maintain_order="left")["literals"]
-
-
 # --- values ----------------------------------------------------------------------------------------------------------
 
 LIST_MARK = "\x1f"  # between the values of one place
@@ -314,10 +290,12 @@ def _unique_literals(texts: pl.Series, shapes_: pl.Series, dialect: str) -> pl.D
     ends = pl.col("places") - pl.col("before") - 1  # places behind the list
     middle = pl.col("flat").list.slice(pl.col("before"), size - pl.col("places") + 1).list.join(LIST_MARK)
     joined = pl.concat_list(pl.col("flat").list.head(pl.col("before")), middle, pl.col("flat").list.tail(ends))
-    quick = pl.concat([
-        good.filter(pl.col("lists") == 0).select("statement", literals="flat"),
-        good.filter(pl.col("lists") == 1).select("statement", literals=joined),
-    ])
+    quick = pl.concat(
+        [
+            good.filter(pl.col("lists") == 0).select("statement", literals="flat"),
+            good.filter(pl.col("lists") == 1).select("statement", literals=joined),
+        ]
+    )
     slow = frame.select("statement").join(quick.select("statement"), on="statement", how="anti")["statement"]
     exact = pl.DataFrame(
         {"statement": slow, "literals": [_exact_values(text, dialect) for text in slow]},
@@ -344,16 +322,24 @@ def _flat(frame: pl.DataFrame, dialect: str) -> pl.DataFrame:
     bare = _without_strings(frame["statement"], dialect)
     zeros = bare.str.replace_all(_NUMBER.replace("{b}", r"\b"), "0")
     signed = bare.str.contains(rf"[+\-]{_B}*[0-9]|::{_B}*[0-9]") | zeros.str.contains(_ODD_NUMBER.replace("{b}", r"\b"))
-    escaped = frame["statement"].str.contains("\\", literal=True) if dialect == "mysql" else pl.repeat(value=False, n=frame.height, eager=True)
+    escaped = (
+        frame["statement"].str.contains("\\", literal=True)
+        if dialect == "mysql"
+        else pl.repeat(value=False, n=frame.height, eager=True)
+    )
     wide = bare.str.len_bytes() != bare.str.len_chars()
-    mixed = bare.str.contains(r"[$:@#][0-9]") | frame["statement"].str.contains(patterns.comment_mark)
+    binds = f"[{re.escape(''.join(patterns.protect))}{':' if patterns.colon else ''}]"
+    signed |= bare.str.contains(rf"{binds}[0-9]+[^ \t\r\n,)=<>;]|[0-9][0-9a-fA-F]*[$#@]|[\W&&[^\x00-\x7f]]")
+    mixed = bare.str.contains(rf"{binds}[0-9]") | frame["statement"].str.contains(patterns.comment_mark)
     frame = frame.with_columns(wide=wide, mixed=mixed, keep=~(signed | escaped)).filter("keep")
     parts = []
     for (is_wide, is_mixed), part in frame.group_by("wide", "mixed", maintain_order=True):
         edge = r"\b" if is_wide else _ASCII_EDGE
         literal = f"{patterns.string}|{_NUMBER.replace('{b}', edge)}"
-        pattern = f"{patterns.comment}|[$:@#][0-9A-Za-z_]+|{literal}" if is_mixed else literal
-        parts.append(part.with_columns(flat=pl.col("statement").str.extract_all(pattern).list.eval(_value(bool(is_mixed)))))
+        pattern = f"{patterns.comment}|{binds}[0-9A-Za-z_]+|{literal}" if is_mixed else literal
+        parts.append(
+            part.with_columns(flat=pl.col("statement").str.extract_all(pattern).list.eval(_value(bool(is_mixed))))
+        )
     return pl.concat(parts) if parts else frame.with_columns(flat=pl.lit(None, pl.List(pl.String)))
 
 
@@ -378,6 +364,6 @@ def _exact_values(text: str, dialect: str) -> list[str] | None:
     if len(text) > MAX_EXACT:
         return None
     return [
-        LIST_MARK.join(value_of(text[start:end], dialect) for start, end in place.spans)
+        LIST_MARK.join(value_of(text[start:end], dialect).replace(LIST_MARK, " ") for start, end in place.spans)
         for place in literal_places(scan(text, dialect))
     ]
