@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor import telemetry as t
@@ -147,6 +147,7 @@ def test_a_code_that_is_no_code_never_becomes_a_label() -> None:
     assert "张三" not in telemetry.exposition().decode()
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=50))
 def test_a_log_line_is_always_one_line_of_ascii(text: str) -> None:
     stream = io.StringIO()

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.findings import FAMILIES
@@ -132,6 +132,7 @@ def test_what_cannot_be_seen_is_shown_as_its_code_point(text: str) -> None:
     json.dumps(told, ensure_ascii=False).encode()
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=400))
 def test_a_name_from_a_log_is_one_printable_line_of_bounded_length(text: str) -> None:
     shown = visible(text)
@@ -141,6 +142,7 @@ def test_a_name_from_a_log_is_one_printable_line_of_bounded_length(text: str) ->
     shown.encode()
 
 
+@settings(deadline=None)
 @given(account=st.text(max_size=300), why=st.text(max_size=3000), objects=st.lists(st.text(max_size=200), max_size=40))
 def test_whatever_a_log_holds_the_message_is_sound_and_bounded(account: str, why: str, objects: list[str]) -> None:
     told = message(account=account, why_zh=why, objects=objects)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.findings import FINDINGS, severity
@@ -258,12 +258,14 @@ def play(steps: Any, *, restarts: bool) -> Site:
     return site
 
 
+@settings(deadline=None)
 @given(steps=STEPS)
 def test_a_restart_between_any_batches_changes_no_message(steps: Any) -> None:
     live, restarted = play(steps, restarts=False), play(steps, restarts=True)
     assert restarted.rows.equals(live.rows)
 
 
+@settings(deadline=None)
 @given(steps=STEPS)
 def test_every_finding_is_told_in_time_and_never_too_often(steps: Any) -> None:
     site = play(steps, restarts=False)
