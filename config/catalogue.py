@@ -75,6 +75,7 @@ class TableEntry(_Model):
     columns: dict[str, ColumnText] = Field(default_factory=dict)
     base: Texts = Field((), description="tables below a view")
     tenant: str | None = Field(None, description="column that tells the hospitals apart; '' when the table has none")
+    qualified: bool = Field(default=False, description="a common word: it is this table only where its schema is known")
 
 
 class Routine(_Model):
@@ -148,6 +149,7 @@ class _Entry:
     schemas: frozenset[str]
     table: Table
     own: bool
+    qualified: bool
 
 
 _COPY_ENDING = re.compile(
@@ -189,7 +191,7 @@ class Catalogue:
             )
             schemas = frozenset(folded(schema) for schema in (entry.schemas or pack.schemas))
             for known in (name, *entry.aliases):
-                self._entries.setdefault(parts(known)[-1], []).append(_Entry(schemas, table, own))
+                self._entries.setdefault(parts(known)[-1], []).append(_Entry(schemas, table, own, entry.qualified))
         for name, routine in pack.routines.items():
             self._routines.setdefault(parts(name)[-1], routine)
         self._columns += [(_glob(pattern), column) for pattern, column in pack.patterns.columns.items()]
@@ -204,7 +206,10 @@ class Catalogue:
         bare = names[-1]
         places = set(names[:-1]) or ({folded(database)} if database else set())
         for candidate in self._spellings(bare):
-            if found := self._entries.get(candidate):
+            found = [
+                entry for entry in self._entries.get(candidate, ()) if not entry.qualified or entry.schemas & places
+            ]
+            if found:
                 return _merged(name, found, places)
         for pattern, classes in self._tables:
             if pattern.fullmatch(bare):

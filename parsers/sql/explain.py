@@ -92,17 +92,13 @@ def _hidden(shape: str, dialect: str) -> str:
         return shape
     scanned = scan(shape, dialect)
     tokens = [scanned.source(token) for token in scanned.tokens]
+    secret = _SECRET_WORDS | {"replace"} if {"user", "role"} & set(tokens[1:3]) else _SECRET_WORDS
     parts: list[str] = []
     behind = 0
     for at, token in enumerate(tokens):
         word = token.lower()
-        if (
-            word not in _SECRET_WORDS
-            and not (word == "by" and at and tokens[at - 1].lower() == "identified")
-            and not (
-                word in {"by", "as"} and at > 2 and "identified" in {tokens[at - 2].lower(), tokens[at - 3].lower()}
-            )
-        ):
+        before = [earlier.lower() for earlier in tokens[max(0, at - 3) : at]]
+        if word not in secret and not (word in {"by", "as"} and "identified" in before):
             continue
         after = at + 1
         while after < len(tokens) and tokens[after].lower() in _SECRET_NOISE:

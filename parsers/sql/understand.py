@@ -22,7 +22,7 @@ sqlglot.logger.disabled = True
 
 REASONS = frozenset({
     "", "too_long", "too_many_tokens", "too_deep", "joins_without_on", "too_many_statements", "too_complex", "recursion",
-    "parse_error", "command", "grammar", "empty", "truncated", "failed", "killed", "crashed",
+    "parse_error", "command", "grammar", "empty", "truncated", "failed", "killed", "crashed", "overload",
 })  # fmt: skip
 MAX_NODES = 20_000
 MAX_EMBEDDED_DEPTH = 3
@@ -73,8 +73,13 @@ def analyse(scanned: Scan) -> Structure:
     text = prepared(scanned)
     if not text.words:
         return Structure((Statement(understood="lexical", reason="empty"),))
-    statements = read(text)
-    return Structure(tuple(statements), text.bound[0])
+    found = read(text)
+    if not scanned.balanced:
+        # Cut off, or an unclosed quote: what is there was read, what is missing is not known.
+        found = [
+            each.but(understood="lexical", reason="truncated") if each.understood == "ast" else each for each in found
+        ]
+    return Structure(tuple(found), text.bound[0])
 
 
 def prepared(scanned: Scan, depth: int = 0, budget: list[int] | None = None) -> Text:
