@@ -100,9 +100,8 @@ def _walk(tree: Any) -> Iterator[dict[str, Any]]:
 
 def _check_node(node: dict[str, Any], tables: frozenset[str] | set[str], functions: frozenset[str]) -> None:
     kind = node.get("type")
-    if "from_table" in node or "cte_map" in node:
-        if kind not in _NODES:
-            raise Refused("this form of query is not answered")
+    if ("from_table" in node or "cte_map" in node) and kind not in _NODES:
+        raise Refused("this form of query is not answered")
     if "sample" in node and "alias" in node and "class" not in node:
         _check_table(node, tables)
     if node.get("class") == "FUNCTION" or (node.get("class") == "WINDOW" and "function_name" in node):

@@ -3,9 +3,9 @@
     head(n) = SHA-256(head(n-1) ‖ n ‖ what the batch brought)
 
 Frames are hashed column by column in a canonical form that hangs neither on a library's memory layout nor on values
-that lie under nulls: name, type, row count, one byte a row for null or not, the values (numbers and times little
-endian, 0 where null; texts as byte lengths then UTF-8; lists as lengths then their items). The same rows read back
-from the store in their order give the same hash.
+that lie under nulls: name, type, number of rows and of nulls, one byte a row for null or not where there are both,
+the values (numbers and times little endian, 0 where null; texts as byte lengths then UTF-8; lists as lengths then their
+items). The same rows read back from the store in their order give the same hash.
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ def feed(hasher: _Hash, frame: pl.DataFrame) -> None:
 
 
 def _feed_series(hasher: _Hash, series: pl.Series) -> None:
-    hasher.update(series.is_null().cast(pl.UInt8).to_numpy().tobytes())
-    dtype = series.dtype
+    nulls, dtype = series.null_count(), series.dtype
+    hasher.update(f"{series.len()} {nulls}\n".encode())
+    if nulls == series.len():
+        return
+    if nulls:
+        hasher.update(series.is_null().cast(pl.UInt8).to_numpy().tobytes())
     if dtype == pl.String:
         hasher.update(_little(series.str.len_bytes().fill_null(0).cast(pl.UInt32)))
         hasher.update(series.fill_null("").str.join("").item().encode() if series.len() else b"")
