@@ -43,6 +43,7 @@ _FROM_RIGHT = {
     "connection": _LEFT + r"(?P<operation>" + "|".join(_CONNECTIONS) + r"),(?P<rest>.{0,256},,\d{0,5})$",
     "table": _LEFT + r"(?P<operation>" + "|".join(_TABLES) + r"),(?P<rest>.{1,1024},)$",
 }
+_CUT = _LEFT + r"(?P<operation>QUERY),(?P<rest>[^']*,'(?:[^'\\]|\\.)*)$"
 _ENDS = {"QUERY": r"',\d{1,5}$", "connection": r",,\d{0,5}$", "table": r",$"}
 _OPERATION_SEEN = r",\d+,\d+,[A-Z_]+,"
 _TABLE_SEEN = r",\d+,\d+,(?:" + "|".join(_TABLES) + r"),"
@@ -88,7 +89,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     next_carry: dict[str, Any] = {**carry, "unfinished": unfinished(chunk)}
     if not good.height:
         return Parsed(rejects=rejects.cast(REJECTS), carry=next_carry)  # type: ignore[arg-type]
-    events = _events(good, next_carry)
+    events = events_of(good, next_carry)
     return Parsed(complete(events, origin), rejects.cast(REJECTS), {}, next_carry)  # type: ignore[arg-type]
 
 
@@ -108,9 +109,29 @@ def _read(chunk: bytes, position: int, *, continued: bool, at_end: bool) -> pl.D
 
 def _split(chunk: bytes, position: int, *, continued: bool) -> pl.DataFrame:
     """Lines with their fields read from the left, and whether nothing was left over (`whole`)."""
-    split = split_lines(chunk, position, continued=continued, other=decode_line)
-    fields = split["text"].str.splitn(",", len(_FIELDS)).struct.rename_fields(list(_FIELDS)).struct.unnest()
-    return pl.concat([split, fields], how="horizontal").with_columns(whole=_plain().fill_null(value=False))
+    return _from_left(split_lines(chunk, position, continued=continued, other=decode_line))
+
+
+def fields_of(records: pl.DataFrame) -> pl.DataFrame:
+    """Records one a line (`text`, with a stamp) with `_FIELDS`, odd and reason; other columns stay.
+
+    A statement without its end is one whose record syslog cut, at a NUL byte or at its own limit.
+    """
+    rows = _from_left(records)
+    odd_texts = rows.select(pl.when(~pl.col("whole")).then("text")).to_series()
+    found = _from_right(odd_texts)
+    cut = odd_texts.str.extract_groups(_CUT).struct.unnest().with_columns(pl.col("rest") + "',")
+    found = pl.select(
+        pl.when(found["operation"].is_null()).then(cut[name]).otherwise(found[name]).alias(name) for name in _FIELDS
+    )
+    odd = pl.Series("odd", found["operation"].is_not_null())
+    rows = rows.with_columns(odd, *(pl.when(odd).then(found[name]).otherwise(name).alias(name) for name in _FIELDS))
+    return rows.with_columns(reason=pl.when(~pl.col("whole") & ~pl.col("odd")).then(pl.lit("unknown_form")))
+
+
+def _from_left(records: pl.DataFrame) -> pl.DataFrame:
+    fields = records["text"].str.splitn(",", len(_FIELDS)).struct.rename_fields(list(_FIELDS)).struct.unnest()
+    return pl.concat([records, fields], how="horizontal").with_columns(whole=_plain().fill_null(value=False))
 
 
 def _plain() -> pl.Expr:
@@ -215,7 +236,7 @@ def _merged(rows: pl.DataFrame, taken: dict[int, tuple[int, str, tuple[Any, ...]
     )
 
 
-def _events(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
+def events_of(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
     """Fields to events; `carry` is brought up to date. Columns of EVENTS, what `complete` adds excepted."""
     col = pl.col
     query = col("operation") == "QUERY"
@@ -226,8 +247,8 @@ def _events(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
         .when(table)
         .then(col("rest").str.extract(r"(?s)^(.*?),"))
         .otherwise(col("rest").str.extract(r"(?s)^(.*),,\d*$")),
-        escaped=pl.when(query).then(col("rest").str.extract(r"(?s)^[^']*?,'(.*)',\d+$")),
-        code=col("rest").str.extract(r",(\d+)$"),
+        escaped=pl.when(query).then(col("rest").str.extract(r"(?s)^[^']*?,'(.*)',\d*$")),
+        code=col("rest").str.extract(pl.when(query).then(pl.lit(r"',(\d+)$")).otherwise(pl.lit(r",(\d+)$"))),
         object_name=pl.when(table).then(
             col("rest").str.extract(r"(?s)^(.*?,.*),$").str.replace(",", ".", literal=True)
         ),
@@ -283,7 +304,7 @@ def _events(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
         object_type=pl.when(table).then(pl.lit("TABLE")),
         statement_number=pl.when(query | table).then(col("query_id").cast(pl.Int64)),
         rows_kind=pl.when(query | table).then(pl.lit("unknown")),
-        truncated="truncated",
+        truncated=col("truncated") | (query & col("code").is_null()),
         forgeable=(col("odd") | odd_name | (col("server") != server)).fill_null(value=False),
         detail=pl.when(col("operation") == "CHANGEUSER").then(
             pl.lit("change user: the records that follow on this connection keep the old name")

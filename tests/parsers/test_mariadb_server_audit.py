@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parsers import mariadb_server_audit
+from parsers import mariadb_server_audit, mariadb_server_audit_syslog
 from parsers.events import Origin
 
 STAMP = "20261120 10:00:00,db01,"
@@ -135,3 +135,10 @@ def test_a_half_written_line_and_a_half_written_name_wait():
     name = f"{STAMP}line\n".encode()
     assert mariadb_server_audit.framing(whole + name, final=False) == len(whole)
     assert mariadb_server_audit.framing(whole + name, final=True) == len(whole + name)
+
+
+def test_a_record_cut_by_syslog_is_an_event_of_unknown_outcome():
+    line = b"2026-11-20T10:00:00+08:00 db01 mysql-server_auditing: info db01,app,192.0.2.7,7,11,QUERY,his,'select \\'a\\',5"
+    origin = Origin("s", "y", "q", "/log", "f", "0" * 16, 0, datetime(2026, 12, 1, tzinfo=UTC))
+    events = mariadb_server_audit_syslog.parse(line + b"\n", origin, ZoneInfo("Asia/Shanghai"), {}).events
+    assert events.select("statement", "outcome", "truncated").rows() == [("select 'a',5", "unknown", True)]
