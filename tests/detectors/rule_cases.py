@@ -291,7 +291,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     ),
     "AUD-01": (
         {"the audit is switched off": [query(audit_change=True, verb="set")], "a vendor excludes itself": [query(audit_change=True, **vendor())]},
-        {"an ordinary setting": [query(verb="set")], "the log told twice": [query(audit_change=True, record_role="duplicate")]},
+        {"an ordinary setting": [query(verb="set", shape="set work_mem='?'")], "the switch is only shown": [query(shape="select @@general_log")], "the log told twice": [query(audit_change=True, record_role="duplicate")]},
     ),
     "AUD-02": (
         {
@@ -302,12 +302,12 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     ),
     "AUD-07": (
         {
-            "text that breaks the parser and names patients": [query(understood="lexical", reason="syntax", restriction="none")],
-            "nobody understood it": [query(understood="none", reason="too_large", output_classes=P)],
+            "text that breaks the parser and names patients": [query(understood="lexical", reason="parse_error", restriction="none")],
+            "nobody understood it": [query(understood="none", reason="too_long", output_classes=P)],
         },
         {
             "understood": [query(understood="ast", restriction="none")],
-            "broken text without patients": [query(understood="none", reason="syntax")],
+            "broken text without patients": [query(understood="none", reason="parse_error")],
             "the log cut it off": [query(understood="lexical", reason="truncated", restriction="point", truncated=True)],
         },
     ),
@@ -383,8 +383,8 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {"one address": failures(30, every=20), "four addresses": [login(i, client_ip=f"10.1.0.{i}", outcome="failed") for i in range(4)]},
     ),
     "INJ-01": (
-        {"a tautology through the application": [query(injection=["tautology"], **service())], "from an unknown account": [query(injection=["union"], actor_kind="unknown")]},
-        {"an ordinary statement": [query(**service())], "the administrator is another rule": [query(injection=["comment"])]},
+        {"a tautology through the application": [query(injection=["tautology"], **service())], "from an unknown account": [query(injection=["union"], actor_kind="unknown")], "always true by its text": [query(shape="select a from t where b='?'or 0=0", **service())], "a second statement": [query(shape="select a from t where b=0;drop table c", **service())]},
+        {"an ordinary statement": [query(**service())], "a union of two lists": [query(shape="select a from t union all select a from u", **service())], "two conditions": [query(shape="select a from t where b=0 or c=0", **service())], "the administrator is another rule": [query(injection=["comment"])]},
     ),
     "INJ-01b": (
         {"a person types a tautology": [query(injection=["tautology"])], "stacked statements": [query(injection=["stacked"], **vendor())]},

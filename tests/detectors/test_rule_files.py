@@ -127,3 +127,25 @@ def test_the_example_of_the_page_compiles(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "detections.md").read_text(encoding="utf-8")
     example = page.partition("```yaml\n")[2].partition("```")[0]
     assert compiled(tmp_path, example)[0].id == "TIM-50"
+
+
+def test_rules_name_only_reasons_and_codes_that_exist(rules):
+    from detectors.conditions import Ask, Not
+    from parsers.events import ACTIONS
+    from parsers.sql.understand import REASONS
+
+    closed = {"reason": REASONS, "action": ACTIONS, "restriction": {"point", "set", "range", "none"}}
+    closed["dangerous"] = {
+        "os_command", "server_file", "sql_function", "link", "library", "backup", "unrestricted_write", "drop", "truncate", "delay",
+    }  # fmt: skip
+
+    def asks(node):
+        if isinstance(node, Ask):
+            return [node]
+        return [ask for part in ((node.part,) if isinstance(node, Not) else node.parts) for ask in asks(part)]
+
+    for rule in rules:
+        for step in rule.steps:
+            for ask in asks(step.tree):
+                if ask.column in closed and ask.value is not None:
+                    assert ask.value in closed[ask.column], (rule.id, ask)
