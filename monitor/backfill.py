@@ -48,7 +48,6 @@ def scan_into(
         finally:
             for tail in tails:
                 tail.close()
-        store.publish()
         return store.findings_since(before)
 
 

@@ -98,7 +98,7 @@ class Daemon:
 
     def _run(self) -> None:
         self.health.set("starting", red=True)
-        web = Web(self.telemetry, self.health, host=self.settings.web.host, port=self.settings.web.port)
+        web = Web.of(self.settings.web, self.telemetry, self.health)
         try:
             web.start()
             key = load_key(self.settings.state_dir / "keys" / "token.key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -55,6 +56,10 @@ class Delivery:
         now = datetime.now(UTC)
         since = now - timedelta(hours=self._planning.forget_hours + 1)
         self._stories = outbox.restore(self._store.outbox_since(since), now, self._planning)
+        for channel in self._sender.channels:
+            if isinstance(channel, AlertmanagerChannel):
+                sent = self._store.sent_since(channel.name, since)
+                channel.restore((json.loads(payload), at) for payload, at in sent)
 
     def plan(self, findings: pl.DataFrame, now: datetime) -> Plan:
         return outbox.plan(findings, self._stories, now, self._planning)

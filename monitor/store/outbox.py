@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -32,11 +32,11 @@ class OutboxTable:
             insert(cursor, "outbox", conform(rows, OUTBOX_ROWS), where=f"WHERE {key} NOT IN (SELECT {key} FROM outbox)")
 
     def due(self, channel: str, now: datetime, limit: int) -> list[Due]:
-        """Waiting rows of the channel whose time has come, oldest first."""
+        """Waiting rows of the channel whose time has come, oldest first; also rows made in the future of a clock set back."""
         rows = self.database.read(
-            "SELECT * FROM outbox WHERE state = 'waiting' AND channel = ? AND next_try_at <= ? "
+            "SELECT * FROM outbox WHERE state = 'waiting' AND channel = ? AND (next_try_at <= ? OR created_at > ?) "
             "ORDER BY next_try_at, created_at LIMIT ?",
-            [channel, now, limit],
+            [channel, now, now + timedelta(minutes=1), limit],
         )
         return [
             Due(
@@ -73,6 +73,14 @@ class OutboxTable:
             [now],
         ).row(0)
         return row[0], 0.0 if row[1] is None else (now - row[1]).total_seconds()
+
+    def sent_since(self, channel: str, sent_at: datetime) -> list[tuple[str, datetime]]:
+        """Payload and time of what a channel took from then on, oldest first."""
+        rows = self.database.read(
+            "SELECT payload, sent_at FROM outbox WHERE state = 'sent' AND channel = ? AND sent_at >= ? ORDER BY sent_at",
+            [channel, sent_at],
+        )
+        return rows.rows()
 
     def outbox_since(self, created_at: datetime) -> pl.DataFrame:
         """Rows of any channel and state (OUTBOX), in the order they were written: what planning restores itself from."""
