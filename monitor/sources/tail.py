@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-import polars as pl
-
+from monitor.sources.copies import Suspect, compare
 from monitor.sources.discovery import Discovery, Entry, Notice, error_name, escape, fixed_part, open_regular
+from monitor.sources.gaps import gap_events
 from monitor.sources.generations import (
     HEAD,
     Position,
@@ -23,15 +23,15 @@ from monitor.sources.generations import (
     family,
     generation_name,
     read_at,
-    same_head,
     same_prefix,
 )
 from monitor.sources.reading import ContentChanged, Gap, Reading
-from parsers.events import Origin, complete
+from parsers.events import Origin
 from parsers.registry import Framing
 
+__all__ = ["Chunk", "Lag", "Tail", "TailSettings", "gap_events"]
+
 _LATEST = 64  # rotated files of one log that a new file is compared with, the newest ones
-_COMPARE = 64 << 20  # bytes compared in one look at a suspected copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +76,6 @@ class Lag:
     files: int  # being followed
 
 
-@dataclass(slots=True)
-class _Suspect:
-    """A new file that so far equals another one: a copy being made, or a beginning that two files have in common."""
-
-    entry: Entry
-    original: Reading
-    since: float  # monotonic
-    equal: int = 0  # bytes compared and found equal
-
-
 class Tail:
     """One configured source. Not thread-safe: one thread polls."""
 
@@ -108,7 +98,7 @@ class Tail:
         self._discovery = Discovery(settings.paths, roots, settings.max_files)
         self._readings: dict[str, Reading] = {}
         self._by_identity: dict[tuple[int, int], Reading] = {}
-        self._suspects: dict[tuple[int, int], _Suspect] = {}
+        self._suspects: dict[tuple[int, int], Suspect] = {}
         self._troubles: dict[str, tuple[str, int, float]] = {}  # path -> errno name, failures, not before (monotonic)
         self._sent_gaps: list[tuple[str, Gap]] = []
         self._scanned_at: float | None = None
@@ -504,7 +494,7 @@ class Tail:
         other_directory, other = os.path.split(reading.file)
         return escape(directory) == other_directory and family(escape(name)) == family(other)
 
-    def _suspected(self, entry: Entry, *, equal: int = 0) -> _Suspect | None:
+    def _suspected(self, entry: Entry, *, equal: int = 0) -> Suspect | None:
         """The file so far equals one that is still there: wait and see. `equal`: bytes known to be the same."""
         near = [
             one
@@ -514,53 +504,22 @@ class Tail:
         near.sort(key=lambda one: one.modified_at, reverse=True)
         suspects = []
         for one in near[:_LATEST]:
-            suspect = _Suspect(entry, one, self._clock(), equal)
-            if self._equal(suspect):
+            suspect = Suspect(entry, one, self._clock(), equal)
+            if self._compare(suspect):
                 suspects.append(suspect)
         return max(suspects, key=lambda one: one.equal, default=None)
 
-    def _equal(self, suspect: _Suspect) -> bool:
-        """Compare further; False at the first difference. `suspect.equal` says how far they are the same."""
-        mine = self._open(suspect.entry.path)
-        if mine is None:
+    def _compare(self, suspect: Suspect) -> bool:
+        """Compare further; False where they part. Undecided where the original is just being emptied or overwritten."""
+        same = compare(suspect, self._open, self._now())
+        if not same and suspect.original.descriptor is not None and not suspect.original.is_same():
+            self._scanned_at = None  # the next scan sees what became of the original
             return True
-        theirs: int | None = None
-        original = suspect.original
-        try:
-            if original.descriptor is None:
-                row = original.row(self._now())
-                if suspect.entry.size >= row.head_length > 0 and not same_head(mine, row.head_length, row.head):
-                    return False  # the cheap test, without opening the other
-                theirs = self._open(original.path)
-            descriptor = original.descriptor if theirs is None else theirs
-            if descriptor is None:
-                return False
-            for _ in range(_COMPARE >> 20):
-                one = read_at(mine, suspect.equal, 1 << 20)
-                other = read_at(descriptor, suspect.equal, 1 << 20)
-                length = min(len(one), len(other))
-                common = length if one[:length] == other[:length] else _common(one, other)
-                suspect.equal += common
-                if common < length or len(one) > len(other):
-                    # different, or longer than its original: unless that is just being emptied
-                    return not self._intact(original, descriptor)
-                if length < (1 << 20):
-                    break
-            return True
-        finally:
-            os.close(mine)
-            if theirs is not None:
-                os.close(theirs)
+        return same
 
-    def _intact(self, reading: Reading, descriptor: int) -> bool:
-        if reading.descriptor is not None and not reading.is_same():
-            self._scanned_at = None
-            return False
-        return os.fstat(descriptor).st_size >= reading.position
-
-    def _judge(self, suspect: _Suspect) -> None:
+    def _judge(self, suspect: Suspect) -> None:
         original, entry = suspect.original, suspect.entry
-        same = self._equal(suspect)
+        same = self._compare(suspect)
         waited = self._clock() - suspect.since >= (0.0 if self._final else self.settings.copy_wait)
         if same and not (waited and suspect.equal >= entry.size):
             return
@@ -681,30 +640,3 @@ class Tail:
         other = self._by_identity.get(reading.identity)
         if other is None or (other.state == "open", other.seen_at) < (row.state == "open", row.seen_at):
             self._by_identity[reading.identity] = reading
-
-
-def gap_events(gaps: Iterable[Gap], origin: Origin) -> pl.DataFrame:
-    """Gaps as EVENTS rows (action "gap"): they are stored, counted and alerted on like everything else."""
-    rows = list(gaps)
-    frame = pl.DataFrame(
-        {
-            "position": [gap.from_position for gap in rows],
-            "length": [min((gap.to_position or gap.from_position) - gap.from_position, 2**32 - 1) for gap in rows],
-            "error_code": [gap.reason for gap in rows],
-        },
-        schema={"position": pl.UInt64, "length": pl.UInt32, "error_code": pl.String},
-    )
-    said = pl.lit(origin.received_at).cast(pl.Datetime("us", "UTC"))
-    return complete(frame.with_columns(occurred_at=said, action=pl.lit("gap")), origin)
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """Length of the common beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

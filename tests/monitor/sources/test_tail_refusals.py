@@ -10,8 +10,8 @@ import pytest
 from following import Following, descriptors, write
 
 from monitor.sources.discovery import escape
+from monitor.sources.gaps import gap_events
 from monitor.sources.generations import family
-from monitor.sources.tail import gap_events
 from monitor.sources.watcher import Watcher
 from parsers.events import EVENTS, Origin, check
 
