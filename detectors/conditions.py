@@ -212,11 +212,11 @@ def _network(column: str, value: SigmaCIDRExpression) -> Tree:
         raise ConditionFault("only IPv4 networks", column)
     pieces = [part.removesuffix("*") for part in value.expand()]
     patterns = [_escape(piece) + ("" if piece.count(".") == 3 and piece[-1] != "." else ".*") for piece in pieces]
-    return Ask(column, "matches", _linear(column, "^(?:" + "|".join(patterns) + ")$"))
+    return Ask(column, "matches", "^(?:" + "|".join(patterns) + ")$")
 
 
 def _linear(column: str, pattern: str, *, flags: str = "") -> str:
-    if len(pattern) > _PATTERN_LIMIT * (8 if flags == "" and pattern.startswith("^(?:") else 1):
+    if len(pattern) > _PATTERN_LIMIT:
         raise ConditionFault(f"pattern longer than {_PATTERN_LIMIT} characters", column)
     full = f"(?{flags}){pattern}" if flags else pattern
     try:
