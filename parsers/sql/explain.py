@@ -9,7 +9,7 @@ from config.catalogue import Catalogue
 from parsers.sql import meaning, understand
 from parsers.sql.facts import LooseTest, Slot, StatementFacts
 from parsers.sql.lexer import Scan, exact_shape, known, literal_places, scan, value_of
-from parsers.sql.structure import Limit, Statement
+from parsers.sql.structure import Limit, Statement, Structure
 
 Flagger = Callable[[StatementFacts, str], Iterable[Mapping[str, str]]]
 MAX_SHOWN_CODES = 100
@@ -20,18 +20,19 @@ def explain(
     dialect: str,
     catalogue: Catalogue,
     *,
+    structure: Structure | None = None,
     flagged: Flagger | None = None,
     parameters: Iterable[str] | None = None,
 ) -> list[dict[str, Any]]:
     """One object a statement, with the keys of docs/sql-facts.md. Raises nothing, whatever the text.
 
     `flagged` gets a statement's facts and its shape and gives `{"rule", "why"}` for every rule that the statement alone
-    would raise. `parameters`: bound values in order, where they are known.
+    would raise. `structure`: what a worker made of the text. `parameters`: bound values in order, where they are known.
     """
     dialect = known(dialect)
     scanned = scan(text, dialect)
     values = _Values(scanned, list(parameters or ()))
-    structure = understand.structure(text, dialect)
+    structure = structure if structure is not None else understand.structure(text, dialect)
     pieces = _pieces(scanned, values, len(structure.statements))
     return [
         _object(statement, catalogue, values, shape, before, flagged)
