@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from parsers.events import FACTS
+from parsers.sql import objects
 from parsers.sql.facts import StatementFacts
 from parsers.sql.shape import literals, shape_ids, shapes
 
@@ -84,9 +85,11 @@ class Understanding:
     def attach(self, events: pl.DataFrame) -> pl.DataFrame:
         """The same rows in the same order with FACTS; null where there is no statement."""
         self._batch += 1
-        spoken = events.select("dialect", "statement").filter(pl.col("statement").is_not_null()).unique()
+        events = events.with_columns(_spoken().alias("_spoken"))
+        spoken = events.select("dialect", statement="_spoken").drop_nulls("statement").unique()
         if spoken.is_empty():
-            return events.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in FACTS.items())
+            nothing = (pl.lit(None, dtype).alias(name) for name, dtype in FACTS.items())
+            return events.drop("_spoken").with_columns(nothing)
         keyed = self._keyed(spoken)
         if self._learn(keyed):  # some facts depend on the text: its shape is not enough
             keyed = self._keyed(spoken)
@@ -94,14 +97,17 @@ class Understanding:
         facts = keyed.select("dialect", "statement", "key").join(self._known, on=["dialect", "key"], how="left")
         self._note(facts)
         joined = events.join(
-            facts.drop("key", "seen"), on=["dialect", "statement"], how="left", maintain_order="left", nulls_equal=True
+            facts.rename({"statement": "_spoken"}).drop("key", "seen"),
+            on=["dialect", "_spoken"], how="left", maintain_order="left", nulls_equal=True,
+        )  # fmt: skip
+        return (
+            _with_values(joined).drop("_spoken").select(*(name for name in events.columns if name != "_spoken"), *FACTS)
         )
-        return _with_values(joined).select(*events.columns, *FACTS)
 
     def _keyed(self, spoken: pl.DataFrame) -> pl.DataFrame:
         """Each distinct text with its shape and the key its facts are known under (the text itself where they depend on it)."""
         parts = [
-            part.with_columns(shapes(part["statement"], dialect or "postgres").alias("shape"))
+            part.with_columns(_shapes(part["statement"], dialect or "postgres").alias("shape"))
             for (dialect,), part in spoken.group_by("dialect", maintain_order=True)
         ]
         keyed = pl.concat(parts)
@@ -122,7 +128,7 @@ class Understanding:
         if samples.is_empty():
             return False
         columns = samples.select("dialect", "statement", "shape", "key").rows()
-        told = self._analyse([(dialect or "postgres", text, shape) for dialect, text, shape, _ in columns])
+        told = self._told([(dialect or "postgres", text, shape) for dialect, text, shape, _ in columns])
         rows, bound = [], len(self._bound_shapes)
         for (dialect, _, shape, key), one in zip(columns, told, strict=True):
             if one.text_bound and key == shape:
@@ -136,6 +142,18 @@ class Understanding:
         self._known = pl.concat([self._known, fresh.with_columns(ids.alias("shape_id"))])
         self._evict()
         return len(self._bound_shapes) > bound
+
+    def _told(self, asked: Sequence[tuple[str, str, str]]) -> list[Analysed]:
+        """Facts of statements, and of objects that a record names without its statement."""
+        named = [objects.read(text) for _, text, _ in asked]
+        texts = [
+            (dialect, objects.as_select(dialect, name.object), shape) if name else (dialect, text, shape)
+            for (dialect, text, shape), name in zip(asked, named, strict=True)
+        ]
+        return [
+            Analysed(objects.without_statement(one.facts, name)) if name else one
+            for one, name in zip(self._analyse(texts), named, strict=True)
+        ]
 
     def _evict(self) -> None:
         if self._known.height > self._capacity:
@@ -152,6 +170,19 @@ class Understanding:
         self._fresh = chosen if before is None else pl.concat([before, chosen]).unique("shape_id")
         recent = pl.when(pl.col("shape_id").is_in(used["shape_id"].implode())).then(self._batch).otherwise("seen")
         self._known = self._known.with_columns(recent.alias("seen"))
+
+
+def _spoken() -> pl.Expr:
+    """The statement, or where the log keeps that to itself the object it names, marked as such (`objects`)."""
+    named = pl.col("object_name").is_not_null() & pl.col("command").is_not_null() & (pl.col("action") == "query")
+    told = pl.concat_str(pl.lit(objects.MARK), "command", pl.lit(" "), "object_name")
+    return pl.coalesce("statement", pl.when(named).then(told))
+
+
+def _shapes(texts: pl.Series, dialect: str) -> pl.Series:
+    frame = pl.DataFrame({"text": texts, "shape": shapes(texts, dialect)})
+    marked = pl.col("text").str.starts_with(objects.MARK)
+    return frame.select(pl.when(marked).then("text").otherwise("shape").alias("shape"))["shape"]
 
 
 def _known_schema() -> dict[str, pl.DataType]:
