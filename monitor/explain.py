@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
-import polars as pl
-
 from config.catalogue import Catalogue, load_catalogue
 from config.rulefiles import read_rules
+from detectors.alone import flagger
 from detectors.rules import Rule, compile_rules
 from monitor.assemble import read_site, site_rules
 from monitor.workers import Workers
-from parsers.events import CONTEXT, EVENTS, FACTS, empty
 from parsers.sql.explain import explain, render
 from parsers.sql.facts import StatementFacts
 from parsers.sql.lexer import DIALECTS
@@ -73,22 +72,10 @@ def _explained(
     text: str, dialect: str, catalogue: Catalogue, rules: tuple[Rule, ...], workers: Workers, language: str
 ) -> list[dict[str, Any]]:
     structure = workers.structures([(dialect, text)])[0]
-    return explain(
-        text, dialect, catalogue, structure=structure, flagged=lambda facts, _: flags(facts, dialect, rules, language)
-    )
+    flagged = flagger(rules, "zh" if language == "zh" else "en")
 
+    def flag(facts: StatementFacts, shape: str) -> list[dict[str, str]]:
+        told = {field.name: getattr(facts, field.name) for field in fields(facts)}
+        return flagged(told | {"shape": shape, "dialect": dialect})
 
-def flags(facts: StatementFacts, dialect: str, rules: tuple[Rule, ...], language: str) -> list[dict[str, str]]:
-    """Rules of one event that the facts alone meet: nothing is known of who, when and how many rows."""
-    alone = [rule for rule in rules if rule.kind == "single" and rule.steps[0].category in ("database", "any")]
-    told = {name: getattr(facts, name) for name in FACTS if hasattr(facts, name)}
-    row = {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
-    row |= {"action": "query", "outcome": "ok", "record_role": "main", "dialect": dialect, "rows_kind": "unknown"}
-    row |= {"command": facts.verb.upper(), "approved": False}
-    frame = pl.DataFrame([row], schema=empty(EVENTS, FACTS, CONTEXT).schema)
-    hits = frame.select(rule.steps[0].expression.alias(rule.id) for rule in alone).row(0, named=True)
-    return [
-        {"rule": rule.id, "why": rule.title_zh if language == "zh" else rule.title_en}
-        for rule in alone
-        if hits[rule.id]
-    ]
+    return explain(text, dialect, catalogue, structure=structure, flagged=flag)
