@@ -44,7 +44,18 @@ def count_records(log: Path) -> int:
 
 def ours(log: Path, config: Path) -> tuple[Cost, list[dict[str, object]]]:
     with tempfile.TemporaryDirectory(prefix="hiswatch-bench-") as store:
-        command = [HISWATCH, "scan", "--config", str(config), "--source", "his_pg", "--store", store, "--json", str(log)]
+        command = [
+            HISWATCH,
+            "scan",
+            "--config",
+            str(config),
+            "--source",
+            "his_pg",
+            "--store",
+            store,
+            "--json",
+            str(log),
+        ]
         cost = measure(command)
     return cost, [json.loads(line) for line in cost.output.split(b"\n") if line]
 
@@ -83,7 +94,9 @@ def main() -> int:
     folder = given.data or Path(tempfile.gettempdir()) / f"hiswatch-bench-{given.bytes}-{given.seed}"
     log, plain, planted = generate(given.bytes, given.seed, folder)
     records, plain_records = count_records(log), count_records(plain)
-    print(f"{log.stat().st_size / 1e6:.1f} MB, {records} records; pgBadger: {plain_records} records of the same statements")
+    print(
+        f"{log.stat().st_size / 1e6:.1f} MB, {records} records; pgBadger: {plain_records} records of the same statements"
+    )
     our_speeds, peer_speeds, peaks, lost, found = [], [], [], [], 0
     for _ in range(given.runs):
         cost, findings = ours(log, HERE / "site" / "hospital.yaml")
@@ -94,7 +107,9 @@ def main() -> int:
         if peer is not None:
             peer_speeds.append(plain_records / peer.cpu_seconds)
     show("hiswatch, bytes to stored events and findings", our_speeds)
-    print(f"  peak memory of the tree: {max(peaks):.0f} MB resident; findings: {found}; planted acts missed: {lost or 'none'}")
+    print(
+        f"  peak memory of the tree: {max(peaks):.0f} MB resident; findings: {found}; planted acts missed: {lost or 'none'}"
+    )
     if peer_speeds:
         show("pgBadger -j 1 -f csv, statistics only", peer_speeds)
         print(f"  ratio of medians: {statistics.median(our_speeds) / statistics.median(peer_speeds):.1f}")
@@ -104,7 +119,9 @@ def main() -> int:
 
 
 def show(name: str, speeds: list[float]) -> None:
-    print(f"{name}: {statistics.median(speeds):,.0f} records per CPU second ({min(speeds):,.0f} to {max(speeds):,.0f}, {len(speeds)} runs)")
+    print(
+        f"{name}: {statistics.median(speeds):,.0f} records per CPU second ({min(speeds):,.0f} to {max(speeds):,.0f}, {len(speeds)} runs)"
+    )
 
 
 if __name__ == "__main__":
