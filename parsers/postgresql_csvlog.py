@@ -103,6 +103,9 @@ class _Grammar:
         self._data = data
         self._quotes = np.flatnonzero(quote)
         self._breaks = np.flatnonzero(data == _LF)
+        self.line_ends: Positions = self._breaks + 1
+        line_starts = np.concatenate((np.zeros(1, np.int64), self.line_ends))
+        self.stamped_lines: Positions = line_starts[_stamped(data, line_starts)]
         self._made: dict[int, tuple[Positions, Positions, Positions]] = {}
 
     def of(self, start_parity: int) -> tuple[Positions, Positions, Positions]:
@@ -141,6 +144,14 @@ def _regions(chunk: bytes, *, final: bool) -> _Regions:
             count += run.size
             position = int(run[-1])
             continue
+        strays = _stray_lines(grammar, data, position, final=final)
+        if strays.size:
+            starts.append(np.concatenate((np.array([position]), strays[:-1])))
+            ends.append(strays)
+            reasons.update(dict.fromkeys(range(count, count + strays.size), "not_a_record"))
+            count += strays.size
+            position = int(strays[-1])
+            continue
         end, reason = _bad_piece(chunk, data, position, final=final)
         if not end:
             break
@@ -169,6 +180,22 @@ def _good_run(grammar: _Grammar, data: npt.NDArray[np.uint8], position: int, *, 
         balanced = grammar.parity[-1] == (grammar.parity[position - 1] if position else 0)
         if balanced:  # the last record of a file that ends without a line break
             run = np.append(run, data.size)
+    long = np.flatnonzero(np.diff(run, prepend=position) > MAX_RECORD)
+    return np.asarray(run[: long[0]] if long.size else run)
+
+
+def _stray_lines(grammar: _Grammar, data: npt.NDArray[np.uint8], position: int, *, final: bool) -> Positions:
+    """Ends of the whole lines from `position` up to the next that begins with a time stamp; quotes mean nothing there."""
+    breaks = grammar.line_ends
+    first = np.searchsorted(breaks, position, side="right")
+    stamped = grammar.stamped_lines
+    here = np.searchsorted(stamped, position)
+    if here < stamped.size and stamped[here] == position:
+        return breaks[:0]
+    until = stamped[here] if here < stamped.size else data.size
+    run = breaks[first : np.searchsorted(breaks, until, side="right")]
+    if final and until == data.size and (run[-1] if run.size else position) < data.size:
+        run = np.append(run, data.size)
     long = np.flatnonzero(np.diff(run, prepend=position) > MAX_RECORD)
     return np.asarray(run[: long[0]] if long.size else run)
 
