@@ -248,7 +248,7 @@ def events_of(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
         .then(col("rest").str.extract(r"(?s)^(.*?),"))
         .otherwise(col("rest").str.extract(r"(?s)^(.*),,\d*$")),
         escaped=pl.when(query).then(col("rest").str.extract(r"(?s)^[^']*?,'(.*)',\d*$")),
-        code=col("rest").str.extract(pl.when(query).then(pl.lit(r"',(\d+)$")).otherwise(pl.lit(r",(\d+)$"))),
+        code=pl.when(query).then(col("rest").str.extract(r"',(\d+)$")).otherwise(col("rest").str.extract(r",(\d+)$")),
         object_name=pl.when(table).then(
             col("rest").str.extract(r"(?s)^(.*?,.*),$").str.replace(",", ".", literal=True)
         ),
