@@ -479,7 +479,30 @@ def exact_shape(scanned: Scan) -> str:
             parts.append(" ")
         parts.append(part)
         last, before = part[-1], item[0]
-    return "".join(parts)
+    return "".join(parts) + (CUT_MARK if cut_by_comment(scanned) else "")
+
+
+CUT_MARK = " --'"
+
+
+def cut_by_comment(scanned: Scan) -> bool:
+    """The text ends in a comment that holds half of a quoted value: `... WHERE name = 'x' -- ' AND ...`.
+
+    The one comment that matters: a value broke out of its quotes. So it has a shape of its own.
+    """
+    if not scanned.comments:
+        return False
+    start, end = scanned.comments[-1]
+    if (
+        scanned.text.startswith("/*", start)
+        or scanned.text.count("'", start, end) % 2 == 0
+        or scanned.text[end:].strip()
+    ):
+        return False
+    return any(
+        kind == "word" and stop - at == 5 and scanned.text[at:stop].lower() == "where"
+        for kind, at, stop in scanned.tokens
+    )
 
 
 def _apart(last: str, before: str, first: str, kind: str, extra: str, pairs: frozenset[str]) -> bool:

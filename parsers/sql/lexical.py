@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from parsers.sql import signs
-from parsers.sql.lexer import Scan, name_of, normalised, scan, value_of
+from parsers.sql.lexer import Scan, cut_by_comment, name_of, normalised, scan, value_of
 
-MAX_STRINGS = 32      # strings looked into, a text
-MAX_STRING = 65_536   # characters of one that are looked at
+MAX_STRINGS = 32  # strings looked into, a text
+MAX_STRING = 65_536  # characters of one that are looked at
 MAX_NESTING = 3
 MAX_NAMES = 1_000
 
@@ -25,13 +25,13 @@ class Lexical:
     """What the words of one statement say. Names as written, quotes off, schema kept."""
 
     verb: str = "other"
-    tables: tuple[str, ...] = ()         # read or written: a superset of what a tree finds
-    writes: tuple[str, ...] = ()         # those of them that stand where a written table stands
+    tables: tuple[str, ...] = ()  # read or written: a superset of what a tree finds
+    writes: tuple[str, ...] = ()  # those of them that stand where a written table stands
     identifiers: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()          # names before a bracket, lower case
+    calls: tuple[str, ...] = ()  # names before a bracket, lower case
     dangerous: tuple[str, ...] = ()
-    injection: tuple[str, ...] = ()      # codes that hold for the shape
-    comment_terminated: bool = False     # a comment cuts a predicate off: holds for this text, not for its shape
+    injection: tuple[str, ...] = ()  # codes that hold for the shape
+    comment_terminated: bool = False  # a comment cuts a quoted value off, see `lexer.cut_by_comment`
     dump_tool: str | None = None
     destination: str = "client"
     dynamic: bool = False
@@ -39,7 +39,7 @@ class Lexical:
     privilege_change: bool = False
     identity_switch: bool = False
     schema_change: bool = False
-    sql_strings: tuple[str, ...] = ()    # strings that look like SQL: to be read in turn
+    sql_strings: tuple[str, ...] = ()  # strings that look like SQL: to be read in turn
     balanced: bool = True
 
     @property
@@ -48,7 +48,9 @@ class Lexical:
         return self.verb != "other" or bool(self.tables or self.dangerous or self.audit_change or self.privilege_change)
 
 
-Word = tuple[str, str]  # kind (word, quoted, string, number, bind, op, exec), text: lower case for words, name for quoted
+Word = tuple[
+    str, str
+]  # kind (word, quoted, string, number, bind, op, exec), text: lower case for words, name for quoted
 
 
 def lexical(text: str, dialect: str) -> Lexical:
@@ -62,7 +64,7 @@ def lexical_statements(scanned: Scan, depth: int = 0) -> list[Lexical]:
     found = [_statement(piece, scanned, depth) for piece in pieces]
     if len(found) > 1 and _stacked(found):
         found[-1] = replace(found[-1], injection=_merged(found[-1].injection, ("stacked",)))
-    if found and _comment_terminated(scanned):
+    if found and cut_by_comment(scanned):
         found[-1] = replace(found[-1], comment_terminated=True)
     return found
 
@@ -123,7 +125,16 @@ def _statement(words: list[Word], scanned: Scan, depth: int) -> Lexical:
     plain = [word for word in words if word[0] != "exec"]
     tables, writes = _Tables(plain, dialect).found()
     calls = tuple(dict.fromkeys(_calls(plain)))
-    flow = " ".join(text if kind in {"word", "op", "bind"} else f'"{text}"' if kind == "quoted" else "0" if kind == "number" else "''" for kind, text in plain)
+    flow = " ".join(
+        text
+        if kind in {"word", "op", "bind"}
+        else f'"{text}"'
+        if kind == "quoted"
+        else "0"
+        if kind == "number"
+        else "''"
+        for kind, text in plain
+    )
     strings = _sql_strings(plain, dialect)
     verb = _verb(plain)
     inner = _inside(strings, dialect, depth)
@@ -174,7 +185,11 @@ def _calls(words: list[Word]) -> Iterator[str]:
             continue
         before = words[at - 1][1] if at else ""
         called = at + 1 < len(words) and words[at + 1] == ("op", "(") and text not in signs.KEYWORDS
-        if called or before in {"exec", "execute", "call", "perform"} or (text.startswith(("xp_", "sp_")) and len(text) > 4):
+        if (
+            called
+            or before in {"exec", "execute", "call", "perform"}
+            or (text.startswith(("xp_", "sp_")) and len(text) > 4)
+        ):
             yield text.lower()
             if before == "." and at >= 2:
                 yield f"{words[at - 2][1]}.{text}".lower()
@@ -190,7 +205,7 @@ class _Tables:
         self.dialect = dialect
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
-        self.targets: dict[str, None] = {}   # of UPDATE and DELETE: may be an alias
+        self.targets: dict[str, None] = {}  # of UPDATE and DELETE: may be an alias
         self.aliases: dict[str, str] = {}
 
     def found(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -223,7 +238,7 @@ class _Tables:
                     expect = listing
                 at += 1
                 continue
-            if kind == "word" and text in signs.KEYWORDS:
+            if kind == "word" and text in signs.KEYWORDS and not (expect and self._as_name(at)):
                 expect, listing = self._keyword(at, expect, listing, inside=stack[-1][0] if stack else "")
                 at += 1
                 continue
@@ -242,27 +257,43 @@ class _Tables:
             distinct = before == "distinct" and at >= 2 and self.words[at - 2][1] in {"is", "not"}
             columns = word == "using" and at + 1 < len(self.words) and self.words[at + 1] == ("op", "(")
             return ("", listing) if inside == "argument" or distinct or columns else ("read", "read")
-        if word in signs.BEFORE_READ or (word == "on" and self._grants(at)):
+        if (
+            word in signs.BEFORE_READ
+            or (word == "like" and self.words[0][1] == "create")
+            or (word == "on" and self._grants(at))
+        ):
             return "read", "read"
         if word == "into":
             return "write", ""
         if word == "update":
-            return ("", "") if before in {"for", "key", "on", "do", "or", ",", "grant", "after", "before", "then"} else ("target", "target")
+            return (
+                ("", "")
+                if before in {"for", "key", "on", "do", "or", ",", "grant", "after", "before", "then"}
+                else ("target", "target")
+            )
         if word == "delete":  # T-SQL and MySQL: DELETE a FROM table a
             return ("", "") if before in {"on", "or", ",", "grant", "after", "before", "then"} else ("target", "target")
         if word in signs.BEFORE_WRITE:
             first = self.words[0][1]
-            return ("write" if first in {"create", "alter", "drop", "truncate", "rename", "insert", "merge"} else "read"), ""
+            return (
+                "write" if first in {"create", "alter", "drop", "truncate", "rename", "insert", "merge"} else "read"
+            ), ""
         if word in signs.NOISE:
             return expect, listing
         if word in signs.ENDS_FROM:
             return "", ""
         return "", listing
 
+    def _as_name(self, at: int) -> bool:
+        """A word that may also be a name, where a name must come."""
+        before = self.words[at - 1][1] if at else ""
+        return self.words[at][1] in signs.SOFT and before in {"into", "from", "join", "update", "."}
+
     def _grants(self, at: int) -> bool:
         """ON of GRANT, REVOKE, CREATE INDEX/TRIGGER/POLICY, COMMENT, AUDIT: a table follows."""
         return self.words[0][1] in {"grant", "revoke", "deny", "comment", "audit", "noaudit"} or (
-            self.words[0][1] in {"create", "drop", "alter"} and any(w[1] in {"index", "trigger", "policy", "rule", "statistics"} for w in self.words[1:5])
+            self.words[0][1] in {"create", "drop", "alter"}
+            and any(w[1] in {"index", "trigger", "policy", "rule", "statistics"} for w in self.words[1:5])
         )
 
     def _name(self, at: int, expect: str) -> int:
@@ -270,18 +301,29 @@ class _Tables:
         words = self.words
         parts = [words[at][1]]
         at += 1
-        while at + 1 < len(words) and words[at] in {("op", "."), ("op", "..")} and words[at + 1][0] in {"word", "quoted"}:
+        while (
+            at + 1 < len(words) and words[at] in {("op", "."), ("op", "..")} and words[at + 1][0] in {"word", "quoted"}
+        ):
             parts += [""] * (words[at][1] == "..") + [words[at + 1][1]]
             at += 2
         name = ".".join(part for part in parts if part)
-        if at + 1 < len(words) and words[at] == ("op", "@"):  # Oracle: table@link
-            at += 2
-        if at < len(words) and words[at] == ("op", "(") and expect == "read" and words[0][1] not in {"copy", "create", "alter", "grant"}:
+        if self.dialect == "oracle" and at + 1 < len(words) and words[at] == ("op", "@"):
+            name, at = f"{name}@{words[at + 1][1]}", at + 2
+            while at + 1 < len(words) and words[at] == ("op", "."):
+                name, at = f"{name}.{words[at + 1][1]}", at + 2
+        if (
+            at < len(words)
+            and words[at] == ("op", "(")
+            and expect == "read"
+            and words[0][1] not in {"copy", "create", "alter", "grant"}
+        ):
             return at  # a function that yields rows
         {"read": self.read, "write": self.written, "target": self.targets}[expect][name] = None
         if at < len(words) and words[at] == ("word", "as"):
             at += 1
-        if at < len(words) and (words[at][0] == "quoted" or (words[at][0] == "word" and words[at][1] not in signs.KEYWORDS)):
+        if at < len(words) and (
+            words[at][0] == "quoted" or (words[at][0] == "word" and words[at][1] not in signs.KEYWORDS)
+        ):
             if expect != "write":
                 self.aliases.setdefault(words[at][1].lower(), name)
             at += 1
@@ -318,11 +360,17 @@ class _Tables:
 def _dangerous(verb: str, flow: str, calls: tuple[str, ...], words: list[Word], dialect: str) -> set[str]:
     found = {code for name in calls for code in signs.ROUTINES[dialect].get(name, ())}
     found |= {code for pattern, code in signs.DANGEROUS[dialect] if re.search(pattern, flow)}
-    if verb == "drop" and len(words) > 1 and words[1][1] in {"table", "database", "schema", "view", "user", "materialized", "tablespace"}:
+    if (
+        verb == "drop"
+        and len(words) > 1
+        and words[1][1] in {"table", "database", "schema", "view", "user", "materialized", "tablespace"}
+    ):
         found.add("drop")
     if verb == "truncate" or re.search(r"^alter table \S+ truncate partition", flow):
         found.add("truncate")
-    if verb in {"update", "delete"} and not any(word in {("word", "where"), ("word", "join"), ("word", "limit"), ("word", "using")} for word in words):
+    if verb in {"update", "delete"} and not any(
+        word in {("word", "where"), ("word", "join"), ("word", "limit"), ("word", "using")} for word in words
+    ):
         found.add("unrestricted_write")
     return found
 
@@ -330,7 +378,11 @@ def _dangerous(verb: str, flow: str, calls: tuple[str, ...], words: list[Word], 
 def _injection(flow: str, calls: tuple[str, ...], tables: tuple[str, ...]) -> set[str]:
     found = {code for pattern, code in signs.INJECTION if re.search(pattern, flow)}
     dictionary = any(signs.is_dictionary(name) for name in tables)
-    if dictionary and ("union" in found or re.search(r"\bunion (?:all )?select\b", flow)) and not all(signs.is_dictionary(name) for name in tables):
+    if (
+        dictionary
+        and ("union" in found or re.search(r"\bunion (?:all )?select\b", flow))
+        and not all(signs.is_dictionary(name) for name in tables)
+    ):
         found.add("dictionary")
     if signs.ERROR_BASED & set(calls):
         found.add("dictionary")
@@ -342,20 +394,11 @@ def _injection(flow: str, calls: tuple[str, ...], tables: tuple[str, ...]) -> se
 def _stacked(found: list[Lexical]) -> bool:
     """A query, and behind it something that no program sends together with a query."""
     return found[0].verb == "select" and any(
-        part.verb in {"drop", "grant", "revoke", "truncate", "alter", "create"} or "os_command" in part.dangerous or "delay" in part.dangerous
+        part.verb in {"drop", "grant", "revoke", "truncate", "alter", "create"}
+        or "os_command" in part.dangerous
+        or "delay" in part.dangerous
         for part in found[1:]
     )
-
-
-def _comment_terminated(scanned: Scan) -> bool:
-    """The text ends in a comment that holds the other half of a quoted value: `... name = 'x' -- ' AND ...`."""
-    if not scanned.comments:
-        return False
-    start, end = scanned.comments[-1]
-    if scanned.text[end:].strip() or scanned.text[start:end].startswith("/*"):
-        return False
-    words = {scanned.source(token).lower() for token in scanned.tokens if token[0] == "word" and token[2] - token[1] < 10}
-    return "where" in words and scanned.text[start:end].count("'") % 2 == 1
 
 
 def _dump_tool(words: list[Word], flow: str, tables: tuple[str, ...], dialect: str) -> str | None:
@@ -368,22 +411,34 @@ def _dump_tool(words: list[Word], flow: str, tables: tuple[str, ...], dialect: s
 def _destination(flow: str, verb: str, calls: tuple[str, ...]) -> str:
     if re.search(r"\bto program\b", flow):
         return "program"
-    if re.search(r"\binto (?:outfile|dumpfile)\b", flow) or (verb == "copy" and re.search(r"\bto ''", flow)) or verb == "backup":
+    if (
+        re.search(r"\binto (?:outfile|dumpfile)\b", flow)
+        or (verb == "copy" and re.search(r"\bto ''", flow))
+        or verb == "backup"
+    ):
         return "file"
     if verb == "insert" and {"openrowset", "openquery", "opendatasource"} & set(calls) or "dblink_exec" in calls:
         return "other_database"
     return "table" if re.search(signs.INTO_TABLE, flow) else "client"
 
 
-def _audit_change(flow: str, words: list[Word], calls: tuple[str, ...], tables: tuple[str, ...], verb: str, dialect: str) -> bool:
+def _audit_change(
+    flow: str, words: list[Word], calls: tuple[str, ...], tables: tuple[str, ...], verb: str, dialect: str
+) -> bool:
     if re.search(signs.AUDIT, flow) or any(name.startswith(signs.AUDIT_ROUTINES) for name in calls):
         return True
-    if verb in {"update", "delete", "truncate", "drop", "alter"} and any(name.lower() in signs.AUDIT_TABLES for name in tables):
+    if verb in {"update", "delete", "truncate", "drop", "alter"} and any(
+        name.lower() in signs.AUDIT_TABLES for name in tables
+    ):
         return True
-    if re.search(signs.SETS, flow) and any(re.match(signs.AUDIT_SETTING, text.lower()) for kind, text in _targets(words) if kind != "op"):
+    if re.search(signs.SETS, flow) and any(
+        re.match(signs.AUDIT_SETTING, text.lower()) for kind, text in _targets(words) if kind != "op"
+    ):
         return True
     if "set_config" in calls or "sp_configure" in calls:  # here the name is a string
-        return any(kind == "string" and re.match(signs.AUDIT_SETTING, value_of(text, dialect).lower()) for kind, text in words)
+        return any(
+            kind == "string" and re.match(signs.AUDIT_SETTING, value_of(text, dialect).lower()) for kind, text in words
+        )
     return False
 
 

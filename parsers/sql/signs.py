@@ -43,11 +43,48 @@ ENDS_FROM = frozenset(
     "connect start when then else end with default".split()  # noqa: SIM905
 )
 FROM_INSIDE = frozenset({"extract", "substring", "trim", "overlay", "position", "substr", "mid"})
-NOT_TABLES = frozenset({"dual", "stdin", "stdout", "program", "outfile", "dumpfile", "strict", "infile", "unnest", "data", "inserted", "deleted"})
+SOFT = frozenset(
+    {
+        "copy",
+        "load",
+        "key",
+        "first",
+        "open",
+        "row",
+        "rows",
+        "session",
+        "policy",
+        "role",
+        "user",
+        "schema",
+        "view",
+        "transaction",
+        "option",
+        "trigger",
+    }
+)
+NOT_TABLES = frozenset(
+    {
+        "dual",
+        "stdin",
+        "stdout",
+        "program",
+        "outfile",
+        "dumpfile",
+        "strict",
+        "infile",
+        "unnest",
+        "data",
+        "inserted",
+        "deleted",
+    }
+)
 
-PACKAGES = frozenset("""utl_file utl_http utl_tcp utl_smtp utl_inaddr dbms_xmlgen dbms_xmlquery dbms_sql dbms_lob dbms_lock dbms_session
+PACKAGES = frozenset(
+    """utl_file utl_http utl_tcp utl_smtp utl_inaddr dbms_xmlgen dbms_xmlquery dbms_sql dbms_lob dbms_lock dbms_session
     dbms_pipe dbms_java dbms_scheduler dbms_job dbms_datapump dbms_ldap dbms_advisor dbms_audit_mgmt dbms_fga dbms_backup_restore
-    dbms_file_transfer""".split())  # noqa: SIM905
+    dbms_file_transfer""".split()
+)  # noqa: SIM905
 
 _FILE, _COMMAND, _SQL, _LINK, _LIBRARY, _BACKUP, _DELAY = (
     ("server_file",), ("os_command",), ("sql_function",), ("link",), ("library",), ("backup",), ("delay",),
@@ -100,14 +137,23 @@ DANGEROUS: dict[str, tuple[tuple[str, str], ...]] = {
     "postgres": (
         (r"^copy .*\b(?:to|from) program\b", "os_command"),
         (r"^copy .*\b(?:to|from) ''", "server_file"),
-        (r"^create (?:or replace )?(?:trusted )?(?:procedural )?language\b|^create extension\b|^load ''|\blanguage (?:c|plpython3?u|plperlu|pltclu)\b", "library"),
-        (r"^create server\b|^create foreign|^import foreign schema|^create subscription|^alter subscription|^create user mapping", "link"),
+        (
+            r"^create (?:or replace )?(?:trusted )?(?:procedural )?language\b|^create extension\b|^load ''|\blanguage (?:c|plpython3?u|plperlu|pltclu)\b",
+            "library",
+        ),
+        (
+            r"^create server\b|^create foreign|^import foreign schema|^create subscription|^alter subscription|^create user mapping",
+            "link",
+        ),
         (r"\bstart_replication\b|\bbase_backup\b|\bcreate_replication_slot\b|^create publication", "backup"),
     ),
     "mysql": (
         (r"\binto (?:outfile|dumpfile)\b|^load (?:data|xml) (?:low_priority |concurrent )?infile", "server_file"),
         (r"^install (?:plugin|soname|component)\b|^create .*\bsoname ''", "library"),
-        (r"\bengine = federated\b|\bengine = connect\b|^create server\b|^change (?:master|replication source) to", "link"),
+        (
+            r"\bengine = federated\b|\bengine = connect\b|^create server\b|^change (?:master|replication source) to",
+            "link",
+        ),
         (r"^backup stage\b|^clone instance\b", "backup"),
     ),
     "oracle": (
@@ -142,7 +188,17 @@ IDENTITY = (
     r"^set (?:session |local )?role\b|^set (?:session |local )?session authorization\b|^set (?:session )?authorization\b|^reset (?:role|session authorization)\b"
     r"|^exec(?:ute)? as\b|^setuser\b|^revert\b|^alter session set current_schema\b"
 )
-ACCOUNT_TABLES = frozenset({"mysql.user", "mysql.global_priv", "mysql.db", "mysql.tables_priv", "pg_authid", "pg_catalog.pg_authid", "sys.user$"})
+ACCOUNT_TABLES = frozenset(
+    {
+        "mysql.user",
+        "mysql.global_priv",
+        "mysql.db",
+        "mysql.tables_priv",
+        "pg_authid",
+        "pg_catalog.pg_authid",
+        "sys.user$",
+    }
+)
 
 SETS = r"^(?:set|reset|alter system|alter role|alter user|alter database|alter instance|alter function)\b"
 AUDIT_SETTING = (
@@ -172,10 +228,15 @@ DUMPS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"\b_pg_dump_cursor\b|^set synchronize_seqscans to off$|^lock table .* in access share mode$", "pg_dump"),
     ),
     "mysql": (
-        (r"^set session net_read_timeout = 0 , session net_write_timeout = 0|^select logfile_group_name , file_name , total_extents", "mysqldump"),
+        (
+            r"^set session net_read_timeout = 0 , session net_write_timeout = 0|^select logfile_group_name , file_name , total_extents",
+            "mysqldump",
+        ),
         (r"^lock tables .* read local$|^set sql_quote_show_create\b|^set option sql_quote_show_create", "mysqldump"),
     ),
-    "oracle": ((r"\bdbms_datapump\b|\bsys_export_(?:schema|table|full|tablespace)_|\bkupw\$worker\b|\bku\$_", "expdp"),),
+    "oracle": (
+        (r"\bdbms_datapump\b|\bsys_export_(?:schema|table|full|tablespace)_|\bkupw\$worker\b|\bku\$_", "expdp"),
+    ),
     "tsql": ((r"^insert bulk\b|^set fmtonly on\b", "bcp"),),
 }
 
@@ -185,9 +246,11 @@ INJECTION: tuple[tuple[str, str], ...] = (
     (r"\bor (?:not )?(?:0|true)(?: |$)(?!=|<|>|\+|-|\*|/|and|between|in |is )", "tautology"),
     (r"\bor ([a-z_][\w$]*) = \1(?![\w.$ ]* ?\.)(?: |$)", "tautology"),
     (rf"\bunion (?:all |distinct )?\(* ?select (?:{_LITERAL} , )+{_LITERAL}(?: |$)", "union"),
-    (rf"\bunion (?:all |distinct )?\(* ?select (?:{_LITERAL} , )+", "union"),
+    (rf"\bunion (?:all |distinct )?\(* ?select (?:{_LITERAL} , ){{2,}}", "union"),
 )  # fmt: skip
-DELAYS = frozenset({"pg_sleep", "sleep", "benchmark", "dbms_lock.sleep", "dbms_pipe.receive_message", "dbms_session.sleep"})
+DELAYS = frozenset(
+    {"pg_sleep", "sleep", "benchmark", "dbms_lock.sleep", "dbms_pipe.receive_message", "dbms_session.sleep"}
+)
 ERROR_BASED = frozenset({"extractvalue", "updatexml", "utl_inaddr.get_host_name", "ctxsys.drithsx.sn"})
 
 INTO_TABLE = r"^create (?:or replace )?(?:\S+ )?(?:table|materialized view) .*\bas (?:\( )?(?:select|with|table)\b|^select .* into (?!outfile|dumpfile|@)\S|^insert .*\bselect\b|^with .*\binsert into\b"

@@ -77,6 +77,8 @@ PAIRS = [
     ("mysql", "SELECT a /*!50000 , b */ FROM c", "SELECT a, b FROM c", False),
     ("postgres", "SELECT a - 1", "SELECT a, -1", False),
     ("postgres", "SELECT a BETWEEN 1 AND -2", "SELECT a BETWEEN -1 AND 2", True),
+    ("postgres", "SELECT a FROM t WHERE b = 'x' -- note", "SELECT a FROM t WHERE b = 'x'", True),
+    ("postgres", "SELECT a FROM t WHERE b = 'x' -- ' AND c = 1", "SELECT a FROM t WHERE b = 'x'", False),
     ("postgres", 'SELECT u & "x"', 'SELECT u&"x"', False),
     ("postgres", "SELECT * FROM 病人 WHERE 姓名 = '张三'", "SELECT * FROM 病人 WHERE 姓名 = '李四'", True),
     ("postgres", "SELECT * FROM 病人", "SELECT * FROM 患者", False),
