@@ -11,7 +11,16 @@ from dataclasses import replace
 
 from parsers.sql.lexer import name_of, ordinal_of, scan, within_limits
 from parsers.sql.structure import SlotUse, Statement
-from parsers.sql.understand import MAX_EMBEDDED_DEPTH, Text, Word, by_tree, prepared, read, statements
+from parsers.sql.understand import (
+    MAX_EMBEDDED_DEPTH,
+    Text,
+    Word,
+    by_tree,
+    prepared,
+    read,
+    statements,
+    without_semicolons,
+)
 
 VERBS = frozenset({
     "select", "insert", "update", "delete", "merge", "copy", "load", "create", "alter", "drop", "truncate", "grant", "revoke", "call",
@@ -124,7 +133,27 @@ def unparsed(text: Text, words: list[Word], reason: str, verb: str) -> Statement
     """What is left when the tree fails: the lexical pass adds names and flags later."""
     if text.dialect == "mysql" and words[0][1] == "replace":
         return _replace(text, words)
-    return Statement(understood="lexical", reason=reason, verb=verb, slots=_slots(words))
+    at = _skip(words, 0, "(")
+    start = at + 1 if at < len(words) and words[at][1] == "select" else 0
+    stop = next((i for i, word in enumerate(words) if word[1] == "from"), len(words))
+    columns = (
+        [
+            name_of(text.source[a:b], text.dialect) if k != "op" else w
+            for k, w, a, b in words[start:stop]
+            if k in {"word", "quoted"} or w == "*"
+        ]
+        if start
+        else []
+    )
+    narrowed = any(word[1] in {"where", "having"} for word in words)
+    return Statement(
+        understood="lexical",
+        reason=reason,
+        verb=verb,
+        slots=_slots(words),
+        columns=tuple(dict.fromkeys(columns))[:200],
+        narrowed=narrowed,
+    )
 
 
 def _again(text: Text, source: str) -> Text:
@@ -291,6 +320,8 @@ def _starts(words: list[Word], at: int) -> bool:
         return False
     if before in {".", ":=", "="} and word not in {"select", "with"}:
         return False
+    if word == "execute" and at + 1 < len(words) and words[at + 1][1] in {"function", "procedure", "on"}:
+        return False
     if word == "replace" and (before == "or" or (at + 1 < len(words) and words[at + 1][1] == "(")):
         return False
     return not (
@@ -337,9 +368,7 @@ def _performed(text: Text, words: list[Word]) -> Statement:
         + " " * max(0, words[0][3] - words[0][2] - 7)
         + text.source[words[0][3] :]
     )
-    other = Text(
-        text.dialect, source, text.words, text.values, text.counts, text.depth, text.budget, text.temporary, text.bound
-    )
+    other = replace(text, source=source)
     return by_tree(other, words, body=True).but(returns_rows=False)
 
 
@@ -547,15 +576,21 @@ def _assigned(text: Text, words: list[Word]) -> tuple[list[int], list[Statement]
     return (_literals(words), run_text(text, whole)) if whole and _is_code(text, whole) else ([], [])
 
 
+def _following(text: Text, parts: list[list[Word]]) -> list[Statement]:
+    """Statements behind the first; what a variable holds leaves when a later one runs it."""
+    found = [one for part in parts[1:] for one in statements(text, part)]
+    runs = any(map(is_dynamic, found))
+    return [one.but(inner_output=True) if runs and one.verb == "set" else one for one in found]
+
+
 def _declared(text: Text, words: list[Word]) -> Statement:
     """T-SQL: DECLARE @s nvarchar(99) = '…' EXEC(@s)."""
-    at = next((i for i, word in enumerate(words) if i and word[1] in {"exec", "execute"}), 0)
-    code, inner = _assigned(text, words[: at or None])
-    if at:
-        done = _execute(text, words[at:])
-        inner += [done] if done is not None else []
+    parts = without_semicolons(words) or [words]
+    code, inner = _assigned(text, parts[0])
+    following = _following(text, parts)
+    verb = next((one.verb for one in following if one.verb not in {"set", "declare", "other"}), "declare")
     return _grammar(
-        "declare", inner=tuple(inner), dynamic=bool(at and any(map(is_dynamic, inner))), slots=_code_slots(words, code)
+        verb, inner=(*inner, *following), dynamic=any(map(is_dynamic, following)), slots=_code_slots(words, code)
     )
 
 
@@ -602,6 +637,10 @@ def _execute(text: Text, words: list[Word]) -> Statement | None:
         return _executed(text, words[behind:], "execute").but(calls=(name,))
     if text.depth and text.dialect == "postgres":  # inside a block: EXECUTE expression
         return _executed(text, words[1:], "execute")
+    if bare == "sp_rename" and (given := _literals(words)):
+        text.bound[0] = True
+        names = tuple(text.values.get(ordinal, "") for ordinal in given[:2])
+        return _grammar("execute", calls=(name,), writes=names, schema_change=True, slots=_slots(words))
     if bare in {"xp_cmdshell", "sp_oacreate", "sp_oamethod"}:
         inner: tuple[Statement, ...] = ()
     else:
@@ -626,6 +665,10 @@ def _set(text: Text, words: list[Word]) -> Statement | None:
         return _grammar("set", identity_switch=True)
     if second == "password":
         return _grammar("set", privilege_change=True)
+    if text.dialect == "tsql" and (parts := without_semicolons(words)):
+        following = _following(text, parts)
+        code, held = _assigned(text, parts[0]) if [word[0] for word in parts[0][1:2]] == ["bind"] else ([], [])
+        return _grammar(following[0].verb, inner=(*held, *following), slots=_code_slots(words, code))
     if second == "statement":  # MariaDB: SET STATEMENT x=1 FOR SELECT …
         start = _after(words, "for")
         inner = tuple(statements(text, words[start:])) if start and start < len(words) else ()
@@ -663,6 +706,23 @@ def _explain(text: Text, words: list[Word]) -> Statement | None:
         return _grammar("other", inner=tuple(s.but(returns_rows=False) for s in inner), inner_output=False)
     name, _ = _name(text, words, at)
     return _grammar("other", reads=(name,) if name else ())
+
+
+def _branch(text: Text, words: list[Word]) -> Statement:
+    """T-SQL's IF and WHILE: the statements behind the test, and the subqueries in it."""
+    inner = tuple(body(text, words[1:]))
+    verb = next((statement.verb for statement in reversed(inner)), "other")
+    return _grammar(verb, inner=inner, dynamic=any(map(is_dynamic, inner)))
+
+
+_SHOWN = frozenset({"table", "view", "columns", "fields", "index", "indexes", "keys"})
+
+
+def _show(text: Text, words: list[Word]) -> Statement:
+    """SHOW CREATE TABLE t, SHOW COLUMNS FROM t."""
+    at = next((i for i, word in enumerate(words[:5]) if word[1] in _SHOWN), 0)
+    name = _name(text, words, _skip(words, at + 1, "from", "in"))[0] if at else ""
+    return _grammar("other", reads=(name,) if name else (), slots=_slots(words))
 
 
 def _handler(text: Text, words: list[Word]) -> Statement:
@@ -848,6 +908,6 @@ GRAMMARS: dict[str, Callable[[Text, list[Word]], Statement | None]] = {
     "lock": _lock, "move": _plain("fetch"), "noaudit": _audit, "notify": _plain("other"), "optimize": _maintenance, "prepare": _prepare,
     "reassign": _plain("other"), "refresh": _maintenance, "reindex": _maintenance, "release": _plain("other"), "rename": _rename, "repair": _maintenance,
     "replace": _replace, "reset": _set, "restore": _plain("other"), "revoke": _revoke, "rollback": _plain("other"), "savepoint": _plain("other"), "set": _set,
-    "show": _plain("other"), "shutdown": _plain("other"), "start": _plain("begin"), "uninstall": _plain("other"), "install": _plain("other"),
-    "unlock": _lock, "use": _plain("other"), "vacuum": _maintenance, "xa": _plain("other"),
+    "show": _show, "shutdown": _plain("other"), "start": _plain("begin"), "uninstall": _plain("other"), "install": _plain("other"), "if": _branch,
+    "unlock": _lock, "use": _plain("other"), "vacuum": _maintenance, "while": _branch, "xa": _plain("other"),
 }  # fmt: skip

@@ -196,6 +196,11 @@ class _Meaning:
                 reads += table.base
         routines = [routine for name in s.calls if (routine := self.catalogue.routine(name)) is not None]
         reads += [*s.reads, *(name for routine in routines for name in routine.reads)]
+        reads += [
+            name
+            for name in s.identifiers
+            if (table := self.lookup(name)) is not None and table.sensitive and not table.guessed
+        ]
         carried = self.classes(s.outputs)
         used = self.classes(self._only_used())
         if s.returns_rows:
@@ -206,7 +211,7 @@ class _Meaning:
         functions, by = self.aggregate()
         tenants, missing = self.tenants()
         return StatementFacts(
-            understood=s.understood, reason=s.reason, verb=s.verb,
+            understood="lexical" if s.identifiers and reads else s.understood, reason=s.reason, verb=s.verb,
             reads=tuple(dict.fromkeys(reads)), writes=s.writes,
             output_classes=tuple(sorted(carried)), used_classes=tuple(sorted(used)),
             restriction=LEVELS[narrow.tight] if narrow else None,
@@ -286,6 +291,7 @@ class _Meaning:
     def aggregate(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         functions: dict[str, None] = {}
         by: dict[str, None] = {}
+        linked = Tongfang(self).linked_staff
         for block in self.statement.blocks:
             for aggregate in block.aggregates:
                 if aggregate.function:
@@ -294,8 +300,9 @@ class _Meaning:
                 if kind == "distinct" and not block.aggregates:
                     continue
                 for ref in refs:
-                    for _, column in self.columns(ref):
-                        for word in column.roles or column.classes:
+                    for use, column in self.columns(ref):
+                        named = use in linked and "staff" in column.classes and ref[1] != "*"
+                        for word in ("prescriber",) if named else column.roles or column.classes:
                             by[word] = None
         if not functions:
             return (), ()
@@ -566,7 +573,7 @@ class Tongfang:
     def __init__(self, meaning: _Meaning) -> None:
         self.meaning = meaning
         self.statement = meaning.statement
-        self._staff = self._linked_staff()
+        self.linked_staff = self._linked_staff()
 
     def found(self) -> bool:
         m = self.meaning
@@ -597,7 +604,7 @@ class Tongfang:
                 if "maker" in column.roles:
                     found.add("drug")
                 found.update(column.roles)
-                if use in self._staff and ref[1] != "*" and ("staff" in column.classes):
+                if use in self.linked_staff and ref[1] != "*" and ("staff" in column.classes):
                     found.add("prescriber")
                 if table is not None and table.guessed and "prescription" in table.own_classes and not column.roles:
                     found.update(_named_roles(ref[1]))

@@ -116,6 +116,9 @@ class Statement:
     identity_switch: bool = False
     audit_change: bool = False
     dump_tool: str | None = None
+    columns: tuple[str, ...] = ()  # not parsed: names that stand where selected columns stand ("*" too)
+    narrowed: bool = False  # not parsed: there is a WHERE
+    identifiers: tuple[str, ...] = ()  # not parsed and no table named: any of its words may be one
     dangerous: tuple[str, ...] = ()
     injection: tuple[str, ...] = ()
 

@@ -30,6 +30,8 @@ LINKS = frozenset(
 _PASSING = (exp.Cast, exp.TryCast, exp.Lower, exp.Upper, exp.Trim, exp.Paren, exp.Collate)
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 _SUMS = (exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Median)
+_RANKS = frozenset({"rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "row_number"})
+_PICKS = frozenset({"lag", "lead", "first_value", "last_value", "nth_value"})  # values pass as they are
 _SEARCHES = (exp.StrPosition,)
 _SEARCH_NAMES = frozenset({"instr", "charindex", "locate", "position", "patindex", "strpos", "contains", "find_in_set"})
 _COMPARE = {
@@ -649,6 +651,12 @@ class Reader:
         for part in _parts(node):
             self.walk(part, scope, found, summed=adds or summed, conditions=conditions)
         name = "count" if isinstance(node, _COUNTS) else self._function_name(node)
+        if name in _RANKS:
+            scope.draft.used += found
+            return
+        if name in _PICKS:
+            out += found
+            return
         scope.draft.aggregates.append(Aggregate(name, unique(found), unique(conditions)))
         if isinstance(node, _COUNTS):
             scope.draft.used += found

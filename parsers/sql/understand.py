@@ -14,7 +14,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from parsers.sql.lexer import Scan, literal_places, name_of, numbered_scan, ordinal_of, scan, value_of, within_limits
-from parsers.sql.structure import Limit, Ref, SlotUse, Statement, Structure
+from parsers.sql.lexical import Lexical, lexical_statements, together
+from parsers.sql.structure import Block, Condition, Limit, Pred, Ref, SlotUse, Statement, Structure
 from parsers.sql.tree import Reader, Relation, TooComplex
 
 # Its logger would write pieces of the statement.
@@ -42,6 +43,7 @@ class Text:
     counts: dict[int, int]
     depth: int = 0
     budget: list[int] = field(default_factory=lambda: [MAX_EMBEDDED])
+    cut: bool = False  # brackets or quotes are not closed
     temporary: dict[str, Any] = field(default_factory=dict)  # temporary tables of this text, as CTEs
     bound: list[bool] = field(default_factory=lambda: [False])  # embedded SQL was read
 
@@ -61,25 +63,108 @@ def structure(text: str, dialect: str) -> Structure:
 
 
 def lexically(text: str, dialect: str, reason: str) -> Structure:
-    """What can be had without the tree: for a text that has killed a worker before. `reason` says how."""
-    del text, dialect
-    return Structure((Statement(understood="lexical", reason=reason),))
+    """What the linear pass alone finds, for a text whose tree must not be tried (it killed a worker, or time is short)."""
+    try:
+        return _by_words(scan(text, dialect), reason)
+    except Exception:  # noqa: BLE001  as above
+        return Structure((Statement(understood="none", reason=reason),))
 
 
 def analyse(scanned: Scan) -> Structure:
     reason = within_limits(scanned)
     if reason is not None:
-        return Structure((Statement(understood="lexical", reason=reason),))
+        return _by_words(scanned, reason)
     text = prepared(scanned)
     if not text.words:
         return Structure((Statement(understood="lexical", reason="empty"),))
     found = read(text)
     if not scanned.balanced:
         # Cut off, or an unclosed quote: what is there was read, what is missing is not known.
-        found = [
-            each.but(understood="lexical", reason="truncated") if each.understood == "ast" else each for each in found
-        ]
-    return Structure(tuple(found), text.bound[0])
+        found = [each.but(understood="lexical", reason="truncated") if each.reason in _CUT else each for each in found]
+    return Structure(tuple(_beside_words(found, lexical_statements(scanned))), text.bound[0])
+
+
+_CUT = frozenset({"", "parse_error", "command"})
+
+
+def _by_words(scanned: Scan, reason: str) -> Structure:
+    """The linear pass without a tree."""
+    found = together(lexical_statements(scanned))
+    words = [(kind, scanned.source((kind, a, b)).lower(), a, b) for kind, a, b in scanned.tokens[:2000]]
+    narrowed = any(word[1] == "where" for word in words)
+    bare = Statement(understood="lexical", reason=reason, verb=found.verb, columns=("*",), narrowed=narrowed)
+    return Structure((_with_words(bare, found),), text_bound=bool(found.sql_strings))
+
+
+def _beside_words(found: list[Statement], words: list[Lexical]) -> list[Statement]:
+    """Tree and words side by side. A block is one statement of several pieces."""
+    if len(found) == len(words):
+        return [_with_words(statement, piece) for statement, piece in zip(found, words, strict=True)]
+    if not words or not found:
+        return found
+    return [*found[:-1], _with_words(found[-1], together(words))]
+
+
+def _with_words(statement: Statement, words: Lexical) -> Statement:
+    """A statement with what its words say beyond the tree; where there is no tree, their word alone."""
+    told = statement.but(
+        dangerous=tuple(sorted({*statement.dangerous, *words.dangerous})),
+        injection=tuple(
+            sorted({*statement.injection, *words.injection, *(("comment",) if words.comment_terminated else ())})
+        ),
+        dump_tool=statement.dump_tool or words.dump_tool,
+        dynamic=statement.dynamic or (words.dynamic and not (statement.reason == "grammar" and statement.inner)),
+        audit_change=statement.audit_change or words.audit_change,
+        privilege_change=statement.privilege_change or words.privilege_change,
+        identity_switch=statement.identity_switch or words.identity_switch,
+        verb=words.verb if statement.verb == "other" and statement.reason not in {"", "grammar"} else statement.verb,
+    )
+    if not _blind(statement):
+        return told
+    known = {name.casefold() for name in _named(statement)}
+    reads = tuple(name for name in words.tables if name not in words.writes and name.casefold() not in known)
+    understood = statement.understood
+    if statement.reason not in {"", "grammar"}:
+        understood = "lexical" if words.understood or _named(statement) else "none"
+    place = words.destination if statement.destination == "client" else statement.destination
+    writes = tuple(dict.fromkeys((*statement.writes, *words.writes)))
+    told = told.but(
+        understood=understood,
+        writes=writes,
+        destination=place,
+        schema_change=statement.schema_change or words.schema_change,
+    )
+    if not words.tables and not known:
+        return told.but(identifiers=words.identifiers[:200])
+    if statement.tables or statement.reason == "grammar":
+        return told.but(reads=tuple(dict.fromkeys((*statement.reads, *reads))))
+    return told.but(**_assumed(statement, reads))
+
+
+def _assumed(statement: Statement, reads: tuple[str, ...]) -> dict[str, object]:
+    """One block of the tables that the words name: the columns that stand in front leave, WHERE narrows to a range."""
+    uses = tuple(range(len(reads)))
+    carries = statement.verb in {"select", "copy", "create", "insert", "declare", "other"}
+    outputs = tuple((uses, column, False) for column in statement.columns) if carries and uses else ()
+    narrow = tuple(Condition(Pred("range", (((use,), "*", False),))) for use in uses) if statement.narrowed else ()
+    block = Block(uses=uses, conditions=narrow, outputs=outputs)
+    return {"tables": reads, "blocks": (block,), "roots": (0,), "outputs": outputs}
+
+
+def _blind(statement: Statement) -> bool:
+    """Something in it was read by no tree and no grammar."""
+    return (statement.reason not in {"", "grammar"} and not statement.tables) or any(
+        _blind(inner) for inner in statement.inner
+    )
+
+
+def _named(statement: Statement) -> list[str]:
+    return [
+        *statement.tables,
+        *statement.reads,
+        *statement.writes,
+        *(name for inner in statement.inner for name in _named(inner)),
+    ]
 
 
 def prepared(scanned: Scan, depth: int = 0, budget: list[int] | None = None) -> Text:
@@ -99,7 +184,8 @@ def prepared(scanned: Scan, depth: int = 0, budget: list[int] | None = None) -> 
         (kind, source[start:end].lower() if kind == "word" else source[start:end], start, end)
         for kind, start, end in again.tokens
     ]
-    return Text(dialect, source, words, values, counts, depth, budget if budget is not None else [MAX_EMBEDDED])
+    held = budget if budget is not None else [MAX_EMBEDDED]
+    return Text(dialect, source, words, values, counts, depth, held, cut=not scanned.balanced)
 
 
 def _numbered_binds(source: str, scanned: Scan) -> str:
@@ -213,8 +299,23 @@ def statements(text: Text, words: list[Word], *, body: bool = False) -> list[Sta
     if handled is not None:
         done = handled(text, words)
         if done is not None:
-            return [done]
+            return [_seen(text, words, done) if first in _DEFINING else done]
     return [by_tree(text, words, body=body)]
+
+
+_DEFINING = frozenset({"create", "alter", "drop", "grant", "revoke"})
+
+
+def _seen(text: Text, words: list[Word], statement: Statement) -> Statement:
+    """A definition that our grammar named: it is understood by the tree where the parser knows it too."""
+    if statement.understood != "lexical" or statement.reason != "grammar":
+        return statement
+    try:
+        tree = sqlglot.parse_one(text.slice(words), dialect=text.dialect, max_nodes=MAX_NODES)
+    except (SqlglotError, RecursionError):
+        return statement
+    known = isinstance(tree, (exp.Create, exp.Drop, exp.Alter, exp.Grant, exp.Revoke))
+    return statement.but(understood="ast", reason="") if known else statement
 
 
 def _encloses(words: list[Word]) -> bool:
@@ -234,8 +335,12 @@ def by_tree(text: Text, words: list[Word], *, body: bool = False) -> Statement:
     source, outfile = _without_outfile(text, words)
     verb = embedded.verb_of(words)
     try:
-        tree = sqlglot.parse_one(source, dialect=text.dialect, max_nodes=MAX_NODES)
+        tree = _parsed(text, source, words)
     except SqlglotError:
+        if text.dialect == "tsql" and (parts := without_semicolons(words)):
+            inner = tuple(one for part in parts for one in statements(text, part, body=body))
+            if all(one.reason in {"", "grammar"} for one in inner):
+                return Statement(understood="ast", verb=verb, inner=inner)
         return embedded.unparsed(text, words, "parse_error", verb)
     except RecursionError:
         return embedded.unparsed(text, words, "recursion", verb)
@@ -252,6 +357,106 @@ def by_tree(text: Text, words: list[Word], *, body: bool = False) -> Statement:
         path = (SlotUse("path", (), None, "literal", outfile),) if outfile else ()
         statement = statement.but(destination="file", slots=slots + path)
     return statement
+
+
+def _parsed(text: Text, source: str, words: list[Word]) -> Any:
+    try:
+        return sqlglot.parse_one(source, dialect=text.dialect, max_nodes=MAX_NODES)
+    except SqlglotError:
+        if not text.cut:
+            raise
+        return sqlglot.parse_one(_repaired(text, words), dialect=text.dialect, max_nodes=MAX_NODES)
+
+
+_NO_END = frozenset(
+    [
+        ",",
+        "=",
+        "and",
+        "or",
+        "in",
+        "like",
+        "between",
+        "where",
+        "on",
+        "by",
+        "not",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "<>",
+        "!=",
+        "||",
+        "+",
+        "-",
+        "*",
+        "/",
+        ".",
+        "is",
+        "as",
+    ]
+)  # no statement ends with one of these
+
+
+def _repaired(text: Text, words: list[Word]) -> str:
+    """A text that the log cut off, up to its last whole part, its brackets closed."""
+    kept = list(words[:-1])
+    depth = 0
+    for word in kept:
+        if word[0] == "op":
+            depth += (word[1] == "(") - (word[1] == ")")
+    while kept and (kept[-1][1] in _NO_END or kept[-1][1] == "("):
+        depth -= kept.pop()[1] == "("
+    return text.slice(kept) + ")" * max(0, min(depth, 200)) if kept else ""
+
+
+def without_semicolons(words: list[Word]) -> list[list[Word]]:
+    """T-SQL statements that stand behind one another: parts of the words, [] when there is only one."""
+    starts = [0]
+    depth = 0
+    for at, (kind, word, _, _) in enumerate(words):
+        if kind == "op":
+            depth += (word == "(") - (word == ")")
+        elif at and depth == 0 and kind == "word" and word in _BEGINS and _fresh(words, starts[-1], at):
+            starts.append(at)
+    return [words[a:b] for a, b in pairwise([*starts, len(words)])] if len(starts) > 1 else []
+
+
+_BEGINS = frozenset(
+    [
+        "select",
+        "insert",
+        "update",
+        "delete",
+        "exec",
+        "execute",
+        "declare",
+        "drop",
+        "truncate",
+        "set",
+        "if",
+        "while",
+        "create",
+        "print",
+        "use",
+    ]
+)
+_JOINED = frozenset(
+    ["union", "all", "except", "intersect", "for", "on", "then", "after", "instead", "as", "if", "grant", "cascade"]
+)
+
+
+def _fresh(words: list[Word], start: int, at: int) -> bool:
+    """Whether a verb begins a statement of its own."""
+    word, before, first = words[at][1], words[at - 1][1], words[start][1]
+    if (
+        (before in _JOINED and not (before == "on" and first == "set"))
+        or (word == "set" and first == "update")
+        or (word == "select" and first in {"insert", "with", "create"})
+    ):
+        return False
+    return not (word in {"update", "delete", "insert"} and first in {"create", "grant", "merge", "with"})
 
 
 def _without_outfile(text: Text, words: list[Word]) -> tuple[str, int | None]:
