@@ -95,18 +95,20 @@ class Assembly:
         if sources.is_empty() or any(name in detection.disabled for name in ("SRC", silence.RULE)):
             return silence.check(sources.clear(), now)
         found = silence.check(sources, now, zone=self.settings.timezone, minimum=detection.notify_from)
-        found = found.filter(~pl.col("id").is_in(list(self._told)))
-        self._told.update(found["id"])
-        return found
+        return found.filter(~pl.col("id").is_in(list(self._told)))
 
     def restore(self, store: Store) -> None:
         """Start, or start over: detector state and known shapes as the store has them."""
         self.pipeline.engine = new_engine(self.site, self.rules, self.lateness)
         self.pipeline.engine.restore(store.states())
         self.pipeline.understanding.stored(store.shape_ids())
+        self._told = store.finding_ids(silence.RULE)
 
-    def committed(self) -> None:
+    def committed(self, silent: pl.DataFrame | None = None) -> None:
+        """The batch is durable; `silent`: what `silence` found for it."""
         self.pipeline.understanding.committed()
+        if silent is not None:
+            self._told.update(silent["id"])
 
 
 def new_engine(site: LoadedSite, rules: tuple[Rule, ...], lateness: timedelta | None) -> Engine:

@@ -19,7 +19,7 @@ from monitor.batch import batch_of
 from monitor.protect import load_key
 from monitor.sources.tail import Chunk, Tail, TailSettings
 from monitor.store.hot import Store
-from parsers.registry import parsers
+from parsers.registry import Carry, parsers
 
 SETTLED = 2  # looks that find nothing new before a file counts as read
 
@@ -80,9 +80,9 @@ def _poll(tails: Iterable[Tail], budget: int) -> list[Chunk]:
     return [replace(chunk, origin=replace(chunk.origin, replay=True)) for chunk in chunks]
 
 
-def _commit(store: Store, assembly: Assembly, chunks: list[Chunk], carries: dict[str, object]) -> dict[str, object]:
+def _commit(store: Store, assembly: Assembly, chunks: list[Chunk], carries: dict[str, Carry]) -> dict[str, Carry]:
     now = datetime.now(UTC)
-    seen = assembly.pipeline.run(chunks, carries, now)  # type: ignore[arg-type]
+    seen = assembly.pipeline.run(chunks, carries, now)
     nothing = Plan(pl.DataFrame(schema=OUTBOX), pl.DataFrame(schema=KEYS), {})
     store.commit(batch_of(seen, seen.observed.findings, chunks, nothing, now))
     assembly.committed()

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from config.errors import ConfigError
-from monitor.errors import MonitorError, StartError
+from config.errors import ConfigError, MonitorError
+from monitor.errors import StartError
 
 app = typer.Typer(
     name="hiswatch",

@@ -17,11 +17,12 @@ from typing import Any
 
 import polars as pl
 
-from config.errors import ConfigError
+from config.errors import ConfigError, MonitorError
 from config.settings import Settings
 from monitor.assemble import Assembly, assembled, read_site, tails
 from monitor.batch import batch_of
 from monitor.delivery import Delivery
+from monitor.errors import StartError
 from monitor.health import Health
 from monitor.jobs import Job, Jobs
 from monitor.observing import Observing
@@ -30,11 +31,14 @@ from monitor.sources.tail import Chunk, Tail
 from monitor.sources.watcher import Watcher
 from monitor.store.control import ControlServer
 from monitor.store.hot import CommitFailed, Store, StoreFull
+from monitor.store.lock import Lock, StoreLocked
 from monitor.telemetry import CommitFailed as CommitFailedEvent
 from monitor.telemetry import ConfigReloaded, Started, Stopped, Telemetry, configure_logging
+from monitor.upkeep import forget, prune, tidy
 from monitor.web import Web
 
 PAUSE_SECONDS = 5.0  # between attempts when the store cannot be written
+DAY_SECONDS = 86_400
 
 
 def run_daemon(config: Path) -> None:
@@ -79,8 +83,14 @@ class Daemon:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        with self._signals():
-            self._run()
+        """Raises MonitorError; also for a fault of ours, since a traceback could quote what stands in a log."""
+        try:
+            with self._signals():
+                self._run()
+        except MonitorError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the last net
+            raise MonitorError(f"ended by a fault of its own: {type(error).__name__} at {_place(error)}") from None
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -98,7 +108,10 @@ class Daemon:
 
     def _run(self) -> None:
         self.health.set("starting", red=True)
-        web = Web.of(self.settings.web, self.telemetry, self.health)
+        try:
+            web = Web.of(self.settings.web, self.telemetry, self.health)
+        except StartError as error:
+            raise StartError("\n".join([str(error), *_owner(self.settings.state_dir)])) from error
         try:
             web.start()
             key = load_key(self.settings.state_dir / "keys" / "token.key")
@@ -112,6 +125,7 @@ class Daemon:
 
     def _serve(self, store: Store, key: bytes) -> None:
         self.telemetry.emit(Started(self.observing.version, self.settings.site.id))
+        tidy(store)
         with ControlServer(store, self.settings.state_dir):
             while not self.stopping.is_set():
                 with assembled(self.site, key) as assembly:
@@ -135,6 +149,28 @@ class Daemon:
         self.telemetry.emit(ConfigReloaded("ok"))
 
 
+def _owner(state_dir: Path) -> Iterator[str]:
+    """A port that is taken is mostly taken by ourselves: say so."""
+    if state_dir.is_dir():
+        lock = Lock(state_dir)
+        try:
+            lock.take()
+        except StoreLocked as error:
+            yield str(error)
+        except OSError:
+            return
+        else:
+            lock.release()
+
+
+def _place(error: BaseException) -> str:
+    """File and line where it was raised; nothing of what was being worked on."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "?"
+
+
 class _Shift:
     """One configuration's time of work: from start or reload to stop or the next reload."""
 
@@ -149,15 +185,30 @@ class _Shift:
         assembly.restore(store)
         self._delivery = Delivery(assembly.site, assembly.rules, store, self._telemetry, self._health, daemon.observing)
         self._jobs = Jobs(self._job_table(), self._telemetry)
+        self._upkeep_due = threading.Event()
+        self._unpublished = 0  # events since the last publication
 
     def _job_table(self) -> list[Job]:
         limits = self._settings.store
         jobs = [
-            Job("publish", limits.publish_seconds, lambda: self._store.publish_if_due(limits.publish_rows)),
-            Job("retention", 3600, lambda: self._store.retain(limits.retention_days)),
+            Job("publish", limits.publish_seconds, self._publish),
+            Job("retention", 3600, self._retain),
             Job("silence", 30, self._daemon.wake.set),
+            Job("upkeep", DAY_SECONDS, self._ask_for_upkeep),
         ]
         return jobs + self._delivery.jobs()
+
+    def _publish(self) -> None:
+        self._unpublished = 0
+        self._store.publish()
+
+    def _retain(self) -> None:
+        self._store.retain(self._settings.store.retention_days)
+
+    def _ask_for_upkeep(self) -> None:
+        """Tails belong to the thread that polls: it does the work."""
+        self._upkeep_due.set()
+        self._daemon.wake.set()
 
     def work(self) -> None:
         daemon = self._daemon
@@ -189,29 +240,41 @@ class _Shift:
             self._daemon.wake.wait(PAUSE_SECONDS)
             return False
         self._health.clear("disk_full")
+        self._health.put("disk_low", present=self._store.space.low())
         started = time.monotonic()
         chunks = self._poll()
         now = datetime.now(UTC)
         silent = self._assembly.silence(self._daemon.observing.sources(self._settings), now)
-        if not chunks and silent.is_empty():
-            return False
         try:
-            self._commit(chunks, silent, now)
+            if chunks or silent.height:
+                self._commit(chunks, silent, now)
+            self._keep_up()
         except (CommitFailed, StoreFull) as error:
             self._fall_back(error)
             return False
         self._health.clear("store_failed")
+        if not chunks:
+            return False
         full = sum(len(chunk.data) for chunk in chunks) >= self._settings.limits.batch_bytes // 2
         if not full:  # the rest of the batch's time: what comes meanwhile is one batch, not many
             self._daemon.stopping.wait(max(0.0, self._settings.limits.batch_seconds - (time.monotonic() - started)) / 2)
         return True
+
+    def _keep_up(self) -> None:
+        if self._upkeep_due.is_set():
+            self._upkeep_due.clear()
+            prune(self._store)
+            forget(self._store, self._tails)
+        if self._unpublished >= self._settings.store.publish_rows:
+            self._unpublished = 0
+            self._jobs.run_now("publish")
 
     def _poll(self) -> list[Chunk]:
         budget = self._settings.limits.batch_bytes
         chunks: list[Chunk] = []
         for tail in self._tails:
             chunks += tail.poll(max(budget // max(1, len(self._tails)), 1 << 20))
-        self._daemon.observing.lags(self._tails)
+        self._health.put("source_failed", present=self._daemon.observing.lags(self._tails))
         return chunks
 
     def _commit(self, chunks: list[Chunk], silent: pl.DataFrame, now: datetime) -> None:
@@ -221,11 +284,13 @@ class _Shift:
         started = time.monotonic()
         self._store.commit(batch_of(seen, findings, chunks, plan, now))
         self._carries = dict(seen.read.carries)
-        self._assembly.committed()
+        self._assembly.committed(silent)
         for tail in self._tails:
             tail.committed()
         self._delivery.committed(plan)
+        self._unpublished += seen.events.height
         self._daemon.observing.batch(seen, findings, chunks, time.monotonic() - started)
+        self._daemon.observing.workers(self._assembly.workers)
         counts = self._daemon.seen
         counts["events"] += seen.events.height
         counts["rejects"] += seen.rejects.height

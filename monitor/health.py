@@ -51,6 +51,13 @@ class Health:
         with self._lock:
             self._codes[reason] = red
 
+    def put(self, reason: str, *, present: bool) -> None:
+        """Raise or clear a reason that does not stop the work."""
+        if present:
+            self.set(reason)
+        else:
+            self.clear(reason)
+
     def clear(self, reason: str) -> None:
         with self._lock:
             self._codes.pop(reason, None)

@@ -32,7 +32,7 @@ def list_rules(config: Path | None, *, as_json: bool, language: str) -> None:
         entry = _entry(rule, language)
         state = "staged" if entry["staged"] else ""
         product = f"{entry['likelihood']}×{entry['impact']}={entry['risk']} {entry['severity']}"
-        table.add_row(entry["id"], escape(str(entry["title"])), product, str(entry["timespan_seconds"]), state)
+        table.add_row(rule.id, escape(str(entry["title"])), product, str(entry["timespan_seconds"]), state)
     Console().print(table)
 
 

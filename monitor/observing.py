@@ -26,7 +26,9 @@ from monitor.telemetry import (
     StageTimed,
     StatementNotUnderstood,
     Telemetry,
+    WorkerKilled,
 )
+from monitor.workers import Workers
 
 
 @dataclass(slots=True)
@@ -45,6 +47,7 @@ class Observing:
         self._telemetry = telemetry
         self._started = datetime.now(UTC)
         self._now: dict[str, SourceNow] = {}
+        self._killed: dict[str, int] = {}
 
     def states(self, names: Iterable[str]) -> dict[str, SourceNow]:
         return {name: replace(self._now.get(name) or SourceNow()) for name in names}
@@ -114,6 +117,13 @@ class Observing:
         for stage, seconds in seen.seconds.items():
             emit(StageTimed(stage, seconds))
         emit(BatchCommitted(commit_seconds, seen.events.height + seen.rejects.height))
+
+    def workers(self, workers: Workers) -> None:
+        """Workers that were killed or died since the last look."""
+        for reason, count in workers.killed.items():
+            for _ in range(count - self._killed.get(reason, 0)):
+                self._telemetry.emit(WorkerKilled(reason))
+            self._killed[reason] = count
 
 
 def _not_understood(events: pl.DataFrame) -> pl.DataFrame:

@@ -287,6 +287,10 @@ class Store(OutboxTable):
         rows = self.database.read("SELECT * FROM findings WHERE batch > ? ORDER BY batch, id", [batch])
         return schema.conform(rows, FINDINGS)
 
+    def finding_ids(self, rule: str) -> set[str]:
+        """Findings of a rule that are stored."""
+        return set(self.database.read("SELECT DISTINCT id FROM findings_history WHERE rule = ?", [rule])["id"])
+
     def events_since(self, received_at: datetime) -> pl.DataFrame:
         """Stored events received from then on, with the facts of their shapes, in order of commit."""
         return self.database.read("SELECT * FROM events_full WHERE received_at >= ? ORDER BY batch", [received_at])
@@ -315,11 +319,6 @@ class Store(OutboxTable):
     def publish(self) -> int:
         """Write what was committed since the last time as pieces; how many rows. Nothing where space is short."""
         return 0 if self.space.low() else self.pieces.publish()
-
-    def publish_if_due(self, rows: int) -> int:
-        """Called every minute or so: publishes where anything is new. `rows`: no fewer are waited for within it."""
-        del rows  # the time has come; `pieces.waiting()` tells a caller who wants to publish earlier
-        return self.publish()
 
     def retain(self, days: int) -> list[str]:
         """Drop whole days of receipt older than `days`, in the store and in the pieces; the days dropped."""
