@@ -19,6 +19,10 @@ MAX_STRING = 65_536  # characters of one that are looked at
 MAX_NESTING = 3
 MAX_NAMES = 1_000
 
+_RUNS_TEXT = frozenset(
+    {"call", "execute", "prepare", "declare", "begin", "create", "other"}
+)  # verbs whose strings may be code
+
 
 @dataclass(frozen=True, slots=True)
 class Lexical:
@@ -39,7 +43,9 @@ class Lexical:
     privilege_change: bool = False
     identity_switch: bool = False
     schema_change: bool = False
-    sql_strings: tuple[str, ...] = ()  # strings that look like SQL: to be read in turn
+    sql_strings: tuple[
+        str, ...
+    ] = ()  # strings that are run and look like SQL: were read in turn, so the facts hold for this text
     balanced: bool = True
 
     @property
@@ -112,9 +118,7 @@ def _pieces(scanned: Scan) -> Iterator[list[Word]]:
             piece.append((kind, normalised(source).lower()))
         elif kind == "quoted":
             piece.append((kind, name_of(source, scanned.dialect)))
-        elif kind == "exec":
-            piece.append((kind, source))
-        elif kind != "execend":
+        elif kind == "exec" or kind != "execend":
             piece.append((kind, source))
     if piece:
         yield piece
@@ -135,8 +139,12 @@ def _statement(words: list[Word], scanned: Scan, depth: int) -> Lexical:
         else "''"
         for kind, text in plain
     )
-    strings = _sql_strings(plain, dialect)
     verb = _verb(plain)
+    dangerous = _dangerous(verb, flow, calls, plain, dialect)
+    dynamic = bool(re.search(signs.DYNAMIC[dialect], flow))
+    # A string that is only stored or compared is data, whatever it looks like.
+    runs = dynamic or verb in _RUNS_TEXT or bool(dangerous & {"sql_function", "link"}) or depth > 0
+    strings = _sql_strings(plain, dialect) if runs else ()
     inner = _inside(strings, dialect, depth)
     own = Lexical(
         verb=verb,
@@ -144,11 +152,11 @@ def _statement(words: list[Word], scanned: Scan, depth: int) -> Lexical:
         writes=writes[:MAX_NAMES],
         identifiers=tuple(dict.fromkeys(text for kind, text in plain if kind == "quoted" or (kind == "word" and text not in signs.KEYWORDS)))[:MAX_NAMES],
         calls=calls[:MAX_NAMES],
-        dangerous=tuple(sorted(_dangerous(verb, flow, calls, plain, dialect))),
+        dangerous=tuple(sorted(dangerous)),
         injection=tuple(sorted(_injection(flow, calls, tables))),
         dump_tool=_dump_tool(words, flow, tables, dialect),
         destination=_destination(flow, verb, calls),
-        dynamic=bool(re.search(signs.DYNAMIC[dialect], flow)),
+        dynamic=dynamic,
         audit_change=_audit_change(flow, plain, calls, tables, verb, dialect),
         privilege_change=bool(re.search(signs.PRIVILEGE, flow)) or any(t.lower() in signs.ACCOUNT_TABLES for t in writes),
         identity_switch=bool(re.search(signs.IDENTITY, flow)),
@@ -260,7 +268,7 @@ class _Tables:
         if (
             word in signs.BEFORE_READ
             or (word == "like" and self.words[0][1] == "create")
-            or (word == "on" and self._grants(at))
+            or (word == "on" and self._grants())
         ):
             return "read", "read"
         if word == "into":
@@ -289,7 +297,7 @@ class _Tables:
         before = self.words[at - 1][1] if at else ""
         return self.words[at][1] in signs.SOFT and before in {"into", "from", "join", "update", "."}
 
-    def _grants(self, at: int) -> bool:
+    def _grants(self) -> bool:
         """ON of GRANT, REVOKE, CREATE INDEX/TRIGGER/POLICY, COMMENT, AUDIT: a table follows."""
         return self.words[0][1] in {"grant", "revoke", "deny", "comment", "audit", "noaudit"} or (
             self.words[0][1] in {"create", "drop", "alter"}
@@ -417,7 +425,7 @@ def _destination(flow: str, verb: str, calls: tuple[str, ...]) -> str:
         or verb == "backup"
     ):
         return "file"
-    if verb == "insert" and {"openrowset", "openquery", "opendatasource"} & set(calls) or "dblink_exec" in calls:
+    if (verb == "insert" and {"openrowset", "openquery", "opendatasource"} & set(calls)) or "dblink_exec" in calls:
         return "other_database"
     return "table" if re.search(signs.INTO_TABLE, flow) else "client"
 

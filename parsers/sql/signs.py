@@ -35,12 +35,62 @@ VERBS = {
 BEFORE_READ = frozenset({"join", "straight_join", "copy", "handler", "describe", "desc", "references", "only"})
 BEFORE_WRITE = frozenset({"table", "truncate", "view", "lock"})
 NOISE = frozenset(
-    "if not exists only lateral concurrently low_priority quick ignore temp temporary unlogged global local top outer table "
-    "materialized replace first all delayed high_priority external into".split()  # noqa: SIM905
+    [
+        "if",
+        "not",
+        "exists",
+        "only",
+        "lateral",
+        "concurrently",
+        "low_priority",
+        "quick",
+        "ignore",
+        "temp",
+        "temporary",
+        "unlogged",
+        "global",
+        "local",
+        "top",
+        "outer",
+        "table",
+        "materialized",
+        "replace",
+        "first",
+        "all",
+        "delayed",
+        "high_priority",
+        "external",
+        "into",
+    ]
 )
 ENDS_FROM = frozenset(
-    "where group order having limit union intersect except minus set values select returning window for fetch offset "
-    "connect start when then else end with default".split()  # noqa: SIM905
+    [
+        "where",
+        "group",
+        "order",
+        "having",
+        "limit",
+        "union",
+        "intersect",
+        "except",
+        "minus",
+        "set",
+        "values",
+        "select",
+        "returning",
+        "window",
+        "for",
+        "fetch",
+        "offset",
+        "connect",
+        "start",
+        "when",
+        "then",
+        "else",
+        "end",
+        "with",
+        "default",
+    ]
 )
 FROM_INSIDE = frozenset({"extract", "substring", "trim", "overlay", "position", "substr", "mid"})
 SOFT = frozenset(
@@ -81,10 +131,31 @@ NOT_TABLES = frozenset(
 )
 
 PACKAGES = frozenset(
-    """utl_file utl_http utl_tcp utl_smtp utl_inaddr dbms_xmlgen dbms_xmlquery dbms_sql dbms_lob dbms_lock dbms_session
-    dbms_pipe dbms_java dbms_scheduler dbms_job dbms_datapump dbms_ldap dbms_advisor dbms_audit_mgmt dbms_fga dbms_backup_restore
-    dbms_file_transfer""".split()
-)  # noqa: SIM905
+    [
+        "utl_file",
+        "utl_http",
+        "utl_tcp",
+        "utl_smtp",
+        "utl_inaddr",
+        "dbms_xmlgen",
+        "dbms_xmlquery",
+        "dbms_sql",
+        "dbms_lob",
+        "dbms_lock",
+        "dbms_session",
+        "dbms_pipe",
+        "dbms_java",
+        "dbms_scheduler",
+        "dbms_job",
+        "dbms_datapump",
+        "dbms_ldap",
+        "dbms_advisor",
+        "dbms_audit_mgmt",
+        "dbms_fga",
+        "dbms_backup_restore",
+        "dbms_file_transfer",
+    ]
+)
 
 _FILE, _COMMAND, _SQL, _LINK, _LIBRARY, _BACKUP, _DELAY = (
     ("server_file",), ("os_command",), ("sql_function",), ("link",), ("library",), ("backup",), ("delay",),
