@@ -54,12 +54,11 @@ class Text:
 def structure(text: str, dialect: str) -> Structure:
     """What `text` says. Runs in a worker process; raises nothing, whatever the text."""
     try:
-        scanned = scan(text, dialect)
-        return analyse(scanned)
+        return analyse(scan(text, dialect))
     except RecursionError:
-        return Structure((Statement(understood="lexical", reason="recursion"),))
-    except Exception:  # noqa: BLE001  a text that breaks the reader must not break the worker; it stays lexical
-        return Structure((Statement(understood="lexical", reason="failed"),))
+        return lexically(text, dialect, "recursion")
+    except Exception:  # noqa: BLE001  a text that breaks the reader must not break the worker: its words remain
+        return lexically(text, dialect, "failed")
 
 
 def lexically(text: str, dialect: str, reason: str) -> Structure:
@@ -81,7 +80,11 @@ def analyse(scanned: Scan) -> Structure:
     if not scanned.balanced:
         # Cut off, or an unclosed quote: what is there was read, what is missing is not known.
         found = [each.but(understood="lexical", reason="truncated") if each.reason in _CUT else each for each in found]
-    return Structure(tuple(_beside_words(found, lexical_statements(scanned))), text.bound[0])
+    try:
+        found = _beside_words(found, lexical_statements(scanned))
+    except Exception:  # noqa: BLE001  one pass that breaks must not blind the other; the reason says so
+        found = [each.but(understood="lexical", reason="failed") for each in found]
+    return Structure(tuple(found), text.bound[0])
 
 
 _CUT = frozenset({"", "parse_error", "command"})
