@@ -40,7 +40,7 @@ STATE_TABLES: dict[str, dict[str, pl.DataType]] = {
     },
     "window_members": {
         "rule": pl.String(), "step": pl.UInt8(), "key": pl.String(), "pane": pl.Int64(), "until": UTC,
-        "line": pl.UInt8(), "member": pl.UInt64(),
+        "line": pl.UInt8(), "members": pl.List(pl.UInt64()),
     },
     "finding_revisions": {"id": pl.String(), "until": UTC, "revision": pl.UInt32(), "digest": pl.String()},
 }  # fmt: skip
@@ -109,9 +109,9 @@ class Engine:
                     )
         members = tables.get("window_members")
         if members is not None:
-            for rule, step, key, start, line, found in (
-                members.group_by("rule", "step", "key", "pane", "line").agg(pl.col("member").unique()).iter_rows()
-            ):
+            for rule, step, key, start, line, found in members.select(
+                "rule", "step", "key", "pane", "line", "members"
+            ).iter_rows():
                 if (window := self._by_key.get(rule)) is not None:
                     window.add_members(step, _key(key), start, line, found)
         revisions = tables.get("finding_revisions")
@@ -200,7 +200,7 @@ class Engine:
                 kept = _members(placed, subject, spec)
                 for *group, found in kept.iter_rows():
                     window.add_members(number, tuple(group[:-1]), group[-1], line, found)
-                lines = kept.explode("member").with_columns(pl.lit(line).alias("line"))
+                lines = kept.with_columns(pl.lit(line).alias("line"))
                 changes["window_members"].append(_delta(lines, "window_members", window, number, subject))
 
     def _revise(
@@ -326,7 +326,7 @@ def _members(placed: pl.DataFrame, subject: list[str], line: Line) -> pl.DataFra
                 value.select(*subject, "_pane", _hash=(before & even) | pl.lit(1, pl.UInt64)),
             ]
         )
-    return hashed.group_by(*subject, "_pane").agg(pl.col("_hash").unique().sort().head(MEMBER_CAP).alias("member"))
+    return hashed.group_by(*subject, "_pane").agg(pl.col("_hash").unique().sort().head(MEMBER_CAP).alias("members"))
 
 
 def _delta(rows: pl.DataFrame, table: str, window: Windows, step: int, subject: list[str]) -> pl.DataFrame:
@@ -386,6 +386,10 @@ def compact(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     rows = [(*group, *(getattr(pane, name) for name in _PANE_COLUMNS)) for group, pane in merged.items()]
     return {
         "window_panes": pl.DataFrame(rows, schema=STATE_TABLES["window_panes"], orient="row"),
-        "window_members": tables["window_members"].unique(),
+        "window_members": tables["window_members"]
+        .explode("members")
+        .group_by(*groups, "line")
+        .agg(pl.col("members").unique().sort())
+        .select(*STATE_TABLES["window_members"]),
         "finding_revisions": tables["finding_revisions"].sort("revision").unique("id", keep="last"),
     }

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from detectors.rules import Line, Rule
 
 PANES_PER_WINDOW = 60
+PANES_WITH_MEMBERS = 12  # fewer where each pane holds a set: what is counted is seldom sharper than a twelfth
 DAY = 86_400
 EVIDENCE = 20  # event ids and names kept: the first ones
 MEMBER_CAP = 4096  # members of one pane kept exactly; above it the smallest hashes stand for all (k minimum values)
@@ -127,7 +128,8 @@ class Grid:
         bucket = day_start if span >= DAY else lambda second: second - second % span
         if rule.kind == "single":
             return Grid(0, 1, bucket)  # the pane is the bucket
-        seconds = -(-span // PANES_PER_WINDOW)
+        sets = any(line.measure in ("distinct", "adjacent") for line in rule.lines)
+        seconds = -(-span // (PANES_WITH_MEMBERS if sets else PANES_PER_WINDOW))
         return Grid(seconds, -(-span // seconds), bucket)
 
 
