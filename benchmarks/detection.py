@@ -31,7 +31,7 @@ from monitor.scan import latest, replay
 
 AFTER = timedelta(seconds=120)
 HEARD = ("medium", "high", "critical")
-ABOUT_CONTEXT = ("TIM", "VND", "ACC-02", "ACC-03")
+ABOUT_CONTEXT = ("TIM", "VND", "ACC-02", "ACC-03", "EXF-13")
 ABOUT_HOURS = frozenset({"TIM"})
 
 

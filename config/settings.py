@@ -125,7 +125,9 @@ class Alerts(Model):
     group_interval_seconds: int = Field(
         300, ge=0, description="updates of one incident wait this long; the first never"
     )
-    repeat_hours: int = Field(4, ge=1, description="an incident quiet for so long begins anew; an Alertmanager alert stays active so long")
+    repeat_hours: int = Field(
+        4, ge=1, description="an incident quiet for so long begins anew; an Alertmanager alert stays active so long"
+    )
     budget_per_hour: int = Field(12, ge=1, description="messages an hour; above it one summary is sent")
     heartbeat: Heartbeat | None = Field(None, description="regular sign of life; none: not sent")
 

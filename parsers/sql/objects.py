@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from parsers.sql.facts import StatementFacts
 
 MARK = "\u2063statement not logged: "  # an invisible separator first: no statement is read as one of these by chance
+BETWEEN = "\u2063 "
 READS = frozenset({"READ", "SELECT", "COPY", "FETCH", "EXECUTE"})
 WRITES = frozenset({"WRITE", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"})
 CHANGES = frozenset({"CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME"})
@@ -26,8 +27,8 @@ def read(text: str) -> Named | None:
     """The command and object of a marked text; None for a statement."""
     if not text.startswith(MARK):
         return None
-    command, _, name = text[len(MARK) :].partition(" ")
-    return Named(command, name.removeprefix("TABLE ") if command in CHANGES else name)
+    command, _, name = text[len(MARK) :].partition(BETWEEN)
+    return Named(command.partition(" ")[0].upper(), name)
 
 
 def as_select(dialect: str, name: str) -> str:

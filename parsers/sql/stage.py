@@ -15,10 +15,9 @@ import polars as pl
 from parsers.events import FACTS
 from parsers.sql import objects
 from parsers.sql.facts import StatementFacts
-from parsers.sql.shape import literals, shape_ids, shapes
+from parsers.sql.shape import LIST_MARK, literals_of, read, shape_ids
 
 CAPACITY = 100_000  # shapes whose facts are kept
-LIST_MARK = "\x1f"  # between the values of one list place, see `shape.literals`
 MAX_VALUES = 5_000  # values of patient keys taken from one statement; their count is exact up to there
 
 _PLACES = pl.List(pl.UInt16)
@@ -94,7 +93,9 @@ class Understanding:
         if self._learn(keyed):  # some facts depend on the text: its shape is not enough
             keyed = self._keyed(spoken)
             self._learn(keyed)
-        facts = keyed.select("dialect", "statement", "key").join(self._known, on=["dialect", "key"], how="left")
+        facts = keyed.select("dialect", "statement", "key", "quick").join(
+            self._known, on=["dialect", "key"], how="left"
+        )
         self._note(facts)
         joined = events.join(
             facts.rename({"statement": "_spoken"}).drop("key", "seen"),
@@ -107,7 +108,7 @@ class Understanding:
     def _keyed(self, spoken: pl.DataFrame) -> pl.DataFrame:
         """Each distinct text with its shape and the key its facts are known under (the text itself where they depend on it)."""
         parts = [
-            part.with_columns(_shapes(part["statement"], dialect or "postgres").alias("shape"))
+            _read(part["statement"], dialect or "postgres").with_columns(dialect=pl.lit(dialect, pl.String))
             for (dialect,), part in spoken.group_by("dialect", maintain_order=True)
         ]
         keyed = pl.concat(parts)
@@ -157,7 +158,8 @@ class Understanding:
 
     def _evict(self) -> None:
         if self._known.height > self._capacity:
-            keep = self._known.sort("seen", descending=True, maintain_order=True).head(self._capacity // 2)
+            now = self._known.filter(pl.col("seen") == self._batch).height  # needed for this batch's events
+            keep = self._known.sort("seen", descending=True, maintain_order=True).head(max(self._capacity // 2, now))
             self.evicted += self._known.height - keep.height
             self._known = keep
 
@@ -175,14 +177,18 @@ class Understanding:
 def _spoken() -> pl.Expr:
     """The statement, or where the log keeps that to itself the object it names, marked as such (`objects`)."""
     named = pl.col("object_name").is_not_null() & pl.col("command").is_not_null() & (pl.col("action") == "query")
-    told = pl.concat_str(pl.lit(objects.MARK), "command", pl.lit(" "), "object_name")
+    told = pl.concat_str(pl.lit(objects.MARK), "command", pl.lit(objects.BETWEEN), "object_name")
     return pl.coalesce("statement", pl.when(named).then(told))
 
 
-def _shapes(texts: pl.Series, dialect: str) -> pl.Series:
-    frame = pl.DataFrame({"text": texts, "shape": shapes(texts, dialect)})
-    marked = pl.col("text").str.starts_with(objects.MARK)
-    return frame.select(pl.when(marked).then("text").otherwise("shape").alias("shape"))["shape"]
+def _read(texts: pl.Series, dialect: str) -> pl.DataFrame:
+    """Statements with their shapes; a marked object is its own shape."""
+    marked = texts.str.starts_with(objects.MARK)
+    named = texts.filter(marked)
+    parts = [read(texts.filter(~marked), dialect)]
+    if len(named):
+        parts.append(pl.DataFrame({"statement": named, "shape": named}).with_columns(quick=pl.lit(0, pl.Int8)))
+    return pl.concat(parts)
 
 
 def _known_schema() -> dict[str, pl.DataType]:
@@ -231,7 +237,7 @@ def _with_values(joined: pl.DataFrame) -> pl.DataFrame:
         return plain
     rows = plain.with_row_index("_row").filter(needed)
     parts = [
-        part.with_columns(literals(part["statement"], dialect or "postgres").alias("_literals"))
+        part.with_columns(literals_of(part, dialect or "postgres").alias("_literals"))
         for (dialect,), part in rows.group_by("dialect", maintain_order=True)
     ]
     valued = _values(pl.concat(parts)).select("_row", *(pl.col(f"_{name}").alias(name) for name in _PER_EVENT))
@@ -261,26 +267,38 @@ def _indices(places: str) -> pl.Expr:
     return pl.col(places).cast(pl.List(pl.Int64)).list.eval(pl.element() - 1)
 
 
+def _one(rows: pl.DataFrame, name: str) -> pl.Expr | None:
+    """The value at the one literal place that each row has for `name`; None where some row has more, or a bind."""
+    places = f"{name}_literals"
+    if (rows[f"{name}_binds"].list.len().max() or 0) > 0 or (rows[places].list.len().max() or 0) > 1:  # type: ignore[operator]
+        return None
+    return pl.col("_literals").list.get(pl.col(places).list.first().cast(pl.Int64) - 1, null_on_oob=True)
+
+
+def _greatest(rows: pl.DataFrame, name: str) -> pl.Expr:
+    """The greatest whole number at the places for `name`."""
+    one = _one(rows, name)
+    if one is not None:
+        return one.cast(pl.Int64, strict=False)
+    return _taken(f"{name}_literals", f"{name}_binds").list.eval(pl.element().cast(pl.Int64, strict=False)).list.max()
+
+
 def _values(rows: pl.DataFrame) -> pl.DataFrame:
-    keys = _taken("key_literals", "key_binds").list.join(LIST_MARK)
+    one = _one(rows, "key")
+    keys = _taken("key_literals", "key_binds").list.join(LIST_MARK) if one is None else one
     has_keys = (pl.col("key_literals").list.len() + pl.col("key_binds").list.len()) > 0
-    number = pl.col("_keys").list.first().cast(pl.Int64, strict=False)
     return (
         rows.with_columns(
             _keys=pl.when(has_keys & (keys != "")).then(keys.str.split(LIST_MARK)),
-            _limit=_taken("limit_literals", "limit_binds")
-            .list.eval(pl.element().cast(pl.Int64, strict=False))
-            .list.max(),
-            _row_offset=_taken("offset_literals", "offset_binds")
-            .list.eval(pl.element().cast(pl.Int64, strict=False))
-            .list.max(),
+            _limit=_greatest(rows, "limit"),
+            _row_offset=_greatest(rows, "offset"),
         )
         .with_columns(
             _patient_key_count=pl.col("_keys").list.len(), _patient_keys=pl.col("_keys").list.head(MAX_VALUES)
         )
         .with_columns(
             _bound=pl.coalesce("_limit", "fixed_bound"),
-            _patient_key_number=number,
+            _patient_key_number=pl.col("_keys").list.first().cast(pl.Int64, strict=False),
             _restriction=_restriction(rows),
         )
     )

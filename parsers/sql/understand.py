@@ -23,7 +23,7 @@ sqlglot.logger.disabled = True
 
 REASONS = frozenset({
     "", "too_long", "too_many_tokens", "too_deep", "joins_without_on", "too_many_statements", "too_complex", "recursion",
-    "parse_error", "command", "grammar", "empty", "truncated", "failed", "killed", "crashed", "overload",
+    "parse_error", "command", "grammar", "empty", "truncated", "failed", "killed", "crashed", "not_logged", "overload",
 })  # fmt: skip
 MAX_NODES = 20_000
 MAX_EMBEDDED_DEPTH = 3

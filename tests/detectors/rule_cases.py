@@ -10,9 +10,9 @@ BIG = WHOLE | {"rows": 4000}
 UNTOLD = WHOLE | {"rows": None, "rows_kind": "unknown"}
 JOB = {"approved": True, "job": "nightly"}
 UNTOLD_TEXT = {
-    "shape": None,
-    "verb": None,
-    "understood": None,
+    "reason": "not_logged",
+    "verb": "select",
+    "understood": "none",
     "reads": None,
     "command": "SELECT",
     "object_name": "his.t",
@@ -211,8 +211,19 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {"one table a hundred times": [query(i * 0.001, **UNTOLD_TEXT) for i in range(100)], "sixteen tables in a day": [query(i * 60, **UNTOLD_TEXT | {"object_name": f"his.t{i}"}) for i in range(16)]},
     ),
     "ACC-05b": (
-        {"the table of accounts is written": [query(shape=None, verb=None, command="WRITE", object_name="mysql.global_priv")], "told as part of an act": [query(shape=None, command="WRITE", object_name="mysql.db", record_role="part")]},
-        {"a table of the hospital": [query(shape=None, command="WRITE", object_name="his.user")], "it is read": [query(shape=None, command="READ", object_name="mysql.user")]},
+        {"the table of accounts is written": [query(reason="not_logged", verb=None, command="WRITE", object_name="mysql.global_priv")], "told as part of an act": [query(reason="not_logged", command="WRITE", object_name="mysql.db", record_role="part")]},
+        {"a table of the hospital": [query(reason="not_logged", command="WRITE", object_name="his.user")], "it is read": [query(reason="not_logged", command="READ", object_name="mysql.user")]},
+    ),
+    "EXF-13": (
+        {
+            "a vendor reads patients, text not logged": [query(**UNTOLD_TEXT | {"output_classes": ["identity"]}, **vendor())],
+            "prescriptions, how many is not known": [query(**UNTOLD_TEXT | {"output_classes": ["prescription"], "rows": None, "rows_kind": "unknown"}, **vendor())],
+        },
+        {
+            "the application reads them": [query(**UNTOLD_TEXT | {"output_classes": ["identity"]}, **service())],
+            "a vendor reads the drug list": [query(**UNTOLD_TEXT | {"output_classes": ["drug"]}, **vendor())],
+            "a ticket covers it": [query(**UNTOLD_TEXT | {"output_classes": ["identity"]}, **vendor(ticket="t", in_scope=True))],
+        },
     ),
     "EXF-17": (
         {"a cursor over all patients": [query(**CURSOR)], "a cursor over a range": [query(**(CURSOR | {"restriction": "range"}))]},
