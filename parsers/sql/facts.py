@@ -14,7 +14,22 @@ from typing import Literal
 
 Understood = Literal["ast", "lexical", "none"]
 
-SLOT_ROLES = frozenset({"patient_key", "key", "limit", "offset", "date", "pattern", "path", "dynamic_sql", "tenant", "drug", "prescriber", "value"})
+SLOT_ROLES = frozenset(
+    {
+        "patient_key",
+        "key",
+        "limit",
+        "offset",
+        "date",
+        "pattern",
+        "path",
+        "dynamic_sql",
+        "tenant",
+        "drug",
+        "prescriber",
+        "value",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +67,10 @@ class StatementFacts:
     writes: tuple[str, ...] = ()
     output_classes: tuple[str, ...] = ()
     used_classes: tuple[str, ...] = ()
-    restriction: str | None = None         # null: no sensitive table
-    loose_restriction: str | None = None   # what `restriction` becomes when every one of loose_tests holds
+    restriction: str | None = None  # null: no sensitive table
+    loose_restriction: str | None = None  # what `restriction` becomes when every one of loose_tests holds
     loose_tests: tuple[LooseTest, ...] = ()
-    bound: int | None = None               # only where it does not depend on a slot (e.g. FETCH FIRST ROW ONLY)
+    bound: int | None = None  # only where it does not depend on a slot (e.g. FETCH FIRST ROW ONLY)
     destination: str = "client"
     aggregate_functions: tuple[str, ...] = ()
     aggregate_by: tuple[str, ...] = ()

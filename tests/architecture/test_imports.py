@@ -42,7 +42,9 @@ def test_imports_point_one_way(folder: str) -> None:
     for path in modules(folder):
         for name in imported(path):
             if name.split(".")[0] in FOLDERS:
-                assert any(name == a or name.startswith(a + ".") for a in allowed), f"{path.relative_to(ROOT)} imports {name}"
+                assert any(name == a or name.startswith(a + ".") for a in allowed), (
+                    f"{path.relative_to(ROOT)} imports {name}"
+                )
 
 
 @pytest.mark.parametrize("folder", ["parsers", "detectors"])
