@@ -509,6 +509,8 @@ def _apart(last: str, before: str, first: str, kind: str, extra: str, pairs: fro
     """Whether a blank must stand between two tokens, so that they don't read as one or as others."""
     if before == "quoted" and (first == last or kind == "quoted"):
         return True
+    if before == kind == "string":
+        return True
     return before == "exec" or last + first in pairs or (_wordy(last, extra) and _wordy(first, extra))
 
 

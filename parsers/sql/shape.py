@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 import polars as pl
@@ -35,6 +35,7 @@ class _Patterns:
     quoted_upper: str
     quoted_split: str
     quoted_start: str
+    unquick: str  # strings that are more than text between two quotes
 
 
 def _ordinary(dialect: str) -> tuple[str, str, str, str]:
@@ -115,10 +116,12 @@ def _patterns(dialect: str) -> _Patterns:
         odd="|".join(odd),
         quoted_upper=body_upper,
         quoted_split=split,
+        unquick=rf"''|(?-u:\b){prefix}'" + (r'|"|\\' if dialect == "mysql" else ""),
         quoted_start={"mysql": "^`", "tsql": r'^["\[]'}.get(dialect, '^"'),
     )
 
 
+_QUICK = r"(?s)'[^']*'|(?-u:\b)(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?-u:\b)"
 _NUMBER = r"{b}(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?){b}"
 _ODD_NUMBER = r"{b}[1-9]|{b}0(?:[0-9A-Za-z_.]|[^\x00-\x7f])|\.0"
 _ASCII_EDGE = r"(?-u:\b)"
@@ -128,34 +131,35 @@ _SIGNED_WORD = r"{b}(" + "|".join(sorted(UNARY_AFTER)) + r")[+\-]0"
 
 def shapes(statements: pl.Series, dialect: str) -> pl.Series:
     """The shape of each statement (String; null stays null). Never raises for any text."""
-    dialect = known(dialect)
-    unique = statements.drop_nulls().unique()
-    table = pl.DataFrame({"statement": unique, "shape": _unique_shapes(unique, dialect)})
+    read_ = read(statements.drop_nulls().unique(), dialect)
     return (
-        statements.alias("statement").to_frame().join(table, on="statement", how="left", maintain_order="left")["shape"]
+        statements.alias("statement").to_frame().join(read_, on="statement", how="left", maintain_order="left")["shape"]
     )
 
 
-def _unique_shapes(unique: pl.Series, dialect: str) -> pl.Series:
+def read(unique: pl.Series, dialect: str) -> pl.DataFrame:
+    """Distinct texts -> `statement`, `shape` and `quick`, in any order.
+
+    `quick`: how its literals can be taken without a second look: 1 at once, 2 past comments, 0 not.
+    """
+    dialect = known(dialect)
     ordinary = is_ordinary(unique, dialect)
     fast = unique.filter(ordinary)
     slow = unique.filter(~ordinary)
     bare = _without_strings(fast, dialect)
     ascii_rows = bare.str.len_bytes() == bare.str.len_chars()
-    pieces = [
-        (slow, _exact(slow, dialect)),
-        *(
-            _column_shapes(fast.filter(rows), bare.filter(rows), dialect, wide)
-            for rows, wide in ((ascii_rows, False), (~ascii_rows, True))
-        ),
-    ]
-    table = pl.DataFrame(
-        {
-            "statement": pl.concat([piece[0].alias("statement") for piece in pieces]),
-            "shape": pl.concat([piece[1].alias("shape") for piece in pieces]),
-        }
+    return pl.concat(
+        [
+            _piece(slow, _exact(slow, dialect)),
+            _column_shapes(fast.filter(ascii_rows), bare.filter(ascii_rows), dialect, wide=False),
+            _column_shapes(fast.filter(~ascii_rows), bare.filter(~ascii_rows), dialect, wide=True),
+        ]
     )
-    return unique.alias("statement").to_frame().join(table, on="statement", how="left", maintain_order="left")["shape"]
+
+
+def _piece(texts: pl.Series, shapes_: pl.Series, quick: pl.Series | None = None) -> pl.DataFrame:
+    frame = pl.DataFrame({"statement": texts, "shape": shapes_})
+    return frame.with_columns(quick=pl.lit(0, pl.Int8) if quick is None else quick.cast(pl.Int8))
 
 
 def is_ordinary(texts: pl.Series, dialect: str) -> pl.Series:
@@ -183,8 +187,8 @@ def _exact_one(text: str, dialect: str) -> str:
     return f"{exact_shape(scan(text[: MAX_EXACT // 2], dialect))} ⟦{len(text)} characters {digest}⟧"
 
 
-def _column_shapes(texts: pl.Series, bare: pl.Series, dialect: str, wide: bool) -> tuple[pl.Series, pl.Series]:
-    """Texts in a new order and their shapes. `bare`: without strings and comments; `wide`: names beyond ASCII in it."""
+def _column_shapes(texts: pl.Series, bare: pl.Series, dialect: str, *, wide: bool) -> pl.DataFrame:
+    """Texts with their shapes. `bare`: without strings and comments; `wide`: names beyond ASCII in it."""
     patterns = _patterns(dialect)
     edge = r"\b" if wide else _ASCII_EDGE
     inside = r"\B" if wide else r"(?-u:\B)"
@@ -198,16 +202,28 @@ def _column_shapes(texts: pl.Series, bare: pl.Series, dialect: str, wide: bool) 
     if wide:
         odd |= bare.str.contains(r"[\W&&[^\x00-\x7f]]|[\p{Lu}\p{Lt}&&[^\x00-\x7f]]")
     bare = bare.str.replace_all(rf"{_B}{{2,}}|[\t\r\n\f\x0b]", " ").str.replace_all(f"{inside} | {inside}", "")
+    bare = bare.str.replace_all("''", "' '", literal=True)  # neighbours, not a doubled quote
     bare = _lower(bare, patterns).str.strip_chars_end(";")
-    bare = _unsigned(bare, edge, colon=patterns.colon, tick="" if dialect == "mysql" else "`")
+    signed = bare.str.contains(r"[+\-]0")
+    bare = _unsigned(bare, signed, edge, colon=patterns.colon, tick="" if dialect == "mysql" else "`")
     bare = _one_value(bare, edge)
     odd |= bare.str.contains("values(", literal=True) & bare.str.contains("),(", literal=True)
+    special = pl.Series([wide]) | signed
+    for sign in (*patterns.protect, *((":",) if patterns.colon else ())):
+        special |= bare.str.contains(sign, literal=True)
+    special |= texts.str.contains(patterns.unquick)
+    commented = texts.str.contains(patterns.comment_mark).cast(pl.Int8)
     if patterns.colon:
         bare = bare.str.replace_all(":_", ":", literal=True)
     for sign in reversed(patterns.protect):
         bare = bare.str.replace_all(f"_{sign}_", sign, literal=True)
     late = texts.filter(odd)
-    return pl.concat([texts.filter(~odd), late]), pl.concat([bare.filter(~odd), _exact(late, dialect)])
+    return pl.concat(
+        [
+            _piece(texts.filter(~odd), bare.filter(~odd), ((~special).cast(pl.Int8) * (commented + 1)).filter(~odd)),
+            _piece(late, _exact(late, dialect)),
+        ]
+    )
 
 
 def _one_value(bare: pl.Series, edge: str) -> pl.Series:
@@ -239,9 +255,8 @@ def _lower(bare: pl.Series, patterns: _Patterns) -> pl.Series:
     return lowered.scatter(kept.arg_true(), mixed)
 
 
-def _unsigned(bare: pl.Series, edge: str, *, colon: bool, tick: str) -> pl.Series:
+def _unsigned(bare: pl.Series, signed: pl.Series, edge: str, *, colon: bool, tick: str) -> pl.Series:
     """A sign that belongs to its number goes with it. Rare, so the dear capture group costs little."""
-    signed = bare.str.contains(r"[+\-]0")
     if not signed.any():
         return bare
     rows = bare.filter(signed)
@@ -269,51 +284,70 @@ def literals(statements: pl.Series, dialect: str) -> pl.Series:
     The values of a list are joined by LIST_MARK. Strings without quotes and escapes, numbers as written. Null for null
     and for text that is too long and out of the ordinary to be read here.
     """
+    known_ = read(statements.drop_nulls().unique(), dialect)
+    frame = statements.alias("statement").to_frame().join(known_, on="statement", how="left", maintain_order="left")
+    return literals_of(frame, dialect).alias(statements.name)
+
+
+def literals_of(frame: pl.DataFrame, dialect: str) -> pl.Series:
+    """`literals` for texts that were read before: columns `statement`, `shape`, `quick` as `read` gives them."""
     dialect = known(dialect)
-    unique = statements.drop_nulls().unique()
-    found = _unique_literals(unique, shapes(unique, dialect), dialect)
-    return (
-        statements.alias("statement")
-        .to_frame()
-        .join(found, on="statement", how="left", maintain_order="left")["literals"]
-        .alias(statements.name)
+    rows = frame.select("statement", "shape", "quick").with_row_index("row")
+    layouts = pl.DataFrame(
+        [(shape, *_layout(shape, dialect)) for shape in rows["shape"].drop_nulls().unique()],
+        schema={"shape": pl.String, "places": pl.Int64, "lists": pl.Int64, "before": pl.Int64},
+        orient="row",
     )
+    rows = rows.join(layouts, on="shape", how="left", maintain_order="left")
+    single = rows.filter((pl.col("quick") > 0) & (pl.col("lists") <= 1))
+    bare = pl.element().str.strip_chars("'")
+    quick = pl.concat(
+        [
+            single.filter(pl.col("quick") == 1).with_columns(
+                flat=pl.col("statement").str.extract_all(_QUICK).list.eval(bare)
+            ),
+            single.filter(pl.col("quick") == 2).with_columns(
+                flat=pl.col("statement")
+                .str.extract_all(f"{_patterns(dialect).comment}|{_QUICK}")
+                .list.eval(bare.filter(~pl.element().str.contains(r"^(?:--|/\*|#)")))
+            ),
+        ]
+    )
+    rest = rows.join(quick.select("row"), on="row", how="anti").drop_nulls("statement")
+    found = [_arranged(quick)]
+    if rest.height:
+        ordinary = rest.filter(is_ordinary(rest["statement"], dialect) & (rest["lists"] <= 1))
+        found.append(_arranged(_flat(ordinary, dialect)))
+    quickly = pl.concat(found)
+    slow = rows.join(quickly.select("row"), on="row", how="anti").drop_nulls("statement")
+    if slow.height:
+        unique = slow["statement"].unique()
+        exact = pl.DataFrame(
+            {"statement": unique, "literals": [_exact_values(text, dialect) for text in unique]},
+            schema={"statement": pl.String, "literals": pl.List(pl.String)},
+        )
+        quickly = pl.concat([quickly, slow.join(exact, on="statement").select("row", "literals")])
+    return rows.select("row").join(quickly, on="row", how="left", maintain_order="left")["literals"]
 
 
-def _unique_literals(texts: pl.Series, shapes_: pl.Series, dialect: str) -> pl.DataFrame:
-    frame = pl.DataFrame({"statement": texts, "shape": shapes_, "ordinary": is_ordinary(texts, dialect)})
-    frame = frame.join(_places_by_shape(frame, dialect), on="shape", how="left", maintain_order="left")
-    flat = _flat(frame.filter(pl.col("ordinary") & (pl.col("lists") <= 1)), dialect)
+def _arranged(flat: pl.DataFrame) -> pl.DataFrame:
+    """Row and values by place, of rows whose literals `flat` are as many as their shape says."""
     size = pl.col("flat").list.len().cast(pl.Int64)
-    fits = pl.when(pl.col("lists") == 0).then(size == pl.col("places")).otherwise(size >= pl.col("places"))
-    good = flat.filter(fits)
     ends = pl.col("places") - pl.col("before") - 1  # places behind the list
     middle = pl.col("flat").list.slice(pl.col("before"), size - pl.col("places") + 1).list.join(LIST_MARK)
     joined = pl.concat_list(pl.col("flat").list.head(pl.col("before")), middle, pl.col("flat").list.tail(ends))
-    quick = pl.concat(
-        [
-            good.filter(pl.col("lists") == 0).select("statement", literals="flat"),
-            good.filter(pl.col("lists") == 1).select("statement", literals=joined),
-        ]
-    )
-    slow = frame.select("statement").join(quick.select("statement"), on="statement", how="anti")["statement"]
-    exact = pl.DataFrame(
-        {"statement": slow, "literals": [_exact_values(text, dialect) for text in slow]},
-        schema={"statement": pl.String, "literals": pl.List(pl.String)},
-    )
-    return pl.concat([quick, exact])
+    single = flat.filter((pl.col("lists") == 0) & (size == pl.col("places")))
+    listed = flat.filter((pl.col("lists") == 1) & (size >= pl.col("places")))
+    return pl.concat([single.select("row", literals="flat"), listed.select("row", literals=joined)])
 
 
-def _places_by_shape(frame: pl.DataFrame, dialect: str) -> pl.DataFrame:
+@lru_cache(20_000)
+def _layout(shape: str, dialect: str) -> tuple[int, int, int]:
     """How many places a shape has, how many of them hold lists, and how many stand before the first list."""
-    samples = frame.filter("ordinary").unique("shape", keep="any").select("shape", "statement")
-    rows = []
-    for shape, text in samples.iter_rows():
-        inside = [place.in_list for place in literal_places(scan(text, dialect))]
-        rows.append((shape, len(inside), sum(inside), inside.index(True) if True in inside else 0))
-    return pl.DataFrame(
-        rows, schema={"shape": pl.String, "places": pl.Int64, "lists": pl.Int64, "before": pl.Int64}, orient="row"
-    )
+    if len(shape) > MAX_EXACT:
+        return 0, 2, 0  # not to be read here
+    inside = [place.in_list for place in literal_places(scan(shape, dialect))]
+    return len(inside), sum(inside), inside.index(True) if True in inside else 0
 
 
 def _flat(frame: pl.DataFrame, dialect: str) -> pl.DataFrame:
