@@ -257,7 +257,7 @@ class _Shift:
             return False
         full = sum(len(chunk.data) for chunk in chunks) >= self._settings.limits.batch_bytes // 2
         if not full:  # the rest of the batch's time: what comes meanwhile is one batch, not many
-            self._daemon.stopping.wait(max(0.0, self._settings.limits.batch_seconds - (time.monotonic() - started)) / 2)
+            self._daemon.stopping.wait(max(0.0, self._settings.limits.batch_seconds - (time.monotonic() - started)))
         return True
 
     def _keep_up(self) -> None:
