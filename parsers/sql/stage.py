@@ -94,7 +94,7 @@ class Understanding:
             keyed = self._keyed(spoken)
             self._learn(keyed)
         facts = keyed.select("dialect", "statement", "key", "quick").join(
-            self._known, on=["dialect", "key"], how="left"
+            self._known, on=["dialect", "key"], how="left", nulls_equal=True
         )
         self._note(facts)
         joined = events.join(

@@ -179,7 +179,7 @@ class Reader:
         """One item of FROM; enters the scope under its alias."""
         if isinstance(node, exp.Table):
             relation = self._table(node, scope)
-        elif isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
+        elif isinstance(node, exp.Subquery) and isinstance(_unbracketed(node), exp.Table):
             relation = self.source(node.this, scope)  # a bracketed join
             self._joins(node, scope)
             return relation
@@ -1145,6 +1145,13 @@ def _rename(relation: Relation, names: list[str]) -> None:
         else:
             columns.append((name.casefold(), []))
     relation.columns = columns
+
+
+def _unbracketed(node: Any) -> Any:
+    """What stands inside any number of brackets in FROM."""
+    while isinstance(node, exp.Subquery):
+        node = node.this
+    return node
 
 
 def _renamed(relation: Relation, names: list[str]) -> Relation:
