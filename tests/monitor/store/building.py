@@ -68,10 +68,10 @@ def findings(*keys: tuple[str, int]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FINDINGS)
 
 
-def messages(*ids: str, at: datetime = START, channel: str = "webhook") -> pl.DataFrame:
+def messages(*ids: str, at: datetime = START, channel: str = "webhook", created_at: datetime = START) -> pl.DataFrame:
     rows = [
         {
-            "finding_id": id_, "revision": 1, "channel": channel, "story": "s", "created_at": at, "next_try_at": at,
+            "finding_id": id_, "revision": 1, "channel": channel, "story": "s", "created_at": created_at, "next_try_at": at,
             "attempts": 0, "state": "waiting", "payload": "{}",
         }
         for id_ in ids

@@ -76,3 +76,8 @@ def test_sender_and_writer_at_once(store: Store) -> None:
     thread.join()
     assert wrong == []
     assert keys(store) == []
+
+
+def test_a_clock_set_back_delays_no_message(store: Store) -> None:
+    store.commit(batch(outbox=messages("made in the future", at=LATER, created_at=LATER)))
+    assert [row.key.finding_id for row in store.due("webhook", START, 10)] == ["made in the future"]
