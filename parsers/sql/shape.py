@@ -87,7 +87,7 @@ def _class(chars: set[str]) -> str:
 def _patterns(dialect: str) -> _Patterns:
     ordinary, string, comment, prefix = _ordinary(dialect)
     odd_raw = {"postgres": "&['\"]", "mysql": "", "oracle": "[qQ]'", "tsql": ""}[dialect]
-    foreign_prefix = rf"[^\x00-\x7f]{prefix}'|[$#@:]{prefix}'"
+    foreign_prefix = (rf"[^\x00-\x7f]{prefix}'", rf"[$#@:]{prefix}'")
     odd = [_odd_signs(dialect)]
     twice = {"postgres": '"', "oracle": '"', "mysql": "`", "tsql": '"'}[dialect]
     odd.append(f"{twice}{_B}*{twice}")
@@ -107,7 +107,7 @@ def _patterns(dialect: str) -> _Patterns:
         body_upper, split = r'"[^"]*[A-Z]|\[[^\]]*[A-Z]', r'"[^"]*"|\[[^\]]*\]|[^"\[]+'
     return _Patterns(
         ordinary=ordinary,
-        odd_raw="|".join(part for part in (odd_raw, foreign_prefix) if part),
+        odd_raw=tuple(part for part in (odd_raw, *foreign_prefix) if part),
         string=string,
         comment=comment,
         comment_mark=r"--|/\*|#" if dialect == "mysql" else r"--|/\*",
@@ -165,7 +165,9 @@ def _piece(texts: pl.Series, shapes_: pl.Series, quick: pl.Series | None = None)
 def is_ordinary(texts: pl.Series, dialect: str) -> pl.Series:
     """Boolean: text that the column-wise expressions understand as the lexer does (they may still pass on it later)."""
     patterns = _patterns(dialect)
-    ordinary = texts.str.contains(patterns.ordinary) & ~texts.str.contains(patterns.odd_raw)
+    ordinary = texts.str.contains(patterns.ordinary)
+    for odd in patterns.odd_raw:
+        ordinary &= ~texts.str.contains(odd)
     if dialect == "postgres":  # a backslash means something in E'' only
         ordinary &= ~(texts.str.contains("\\", literal=True) & texts.str.contains("[eE]'"))
     return ordinary
