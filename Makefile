@@ -4,7 +4,7 @@ PYTHON := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
 BIN := .venv/bin
 SEED ?= 20261118
 
-.PHONY: run test env dev check fix bench detection torture regenerate clean
+.PHONY: run test env dev check fix bench latency detection torture regenerate clean
 
 run: env  ## environment, then the demo on an embedded store: make run ARGS="--seconds 30"
 	$(BIN)/hiswatch demo $(ARGS)
@@ -40,6 +40,9 @@ fix: dev  ## format and autofix
 
 bench: dev  ## the whole way, raw bytes to stored events and findings, beside pgBadger
 	$(BIN)/python benchmarks/end_to_end.py --seed $(SEED) $(ARGS)
+
+latency: dev  ## from log write to webhook at 1,000 records/s; idle cost
+	$(BIN)/python benchmarks/latency.py --seed $(SEED) $(ARGS)
 
 detection: dev  ## the labelled samples: found, missed, false alarms
 	$(BIN)/python benchmarks/detection.py $(ARGS)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import http.server
 import json
+import math
 import os
 import random
 import signal
@@ -202,8 +203,9 @@ def watched(daemon: Daemon, *, lag: bool = False) -> Iterator[Watched]:
 
 def quantile(values: list[float], share: float) -> float:
     """The smallest value that at least `share` of them do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-int(len(ordered) * share * 1000) // 1000) - 1)] if ordered else float("nan")
+    if not values:
+        return float("nan")
+    return sorted(values)[max(0, math.ceil(len(values) * share - 1e-9) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

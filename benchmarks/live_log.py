@@ -107,7 +107,8 @@ class LiveLog:
         done = Written({})
         waiting = list(reversed(made or ()))
         began = time.monotonic()
-        while (elapsed := time.monotonic() - began) < seconds or waiting:
+        while waiting or done.statements < int(seconds * rate):
+            elapsed = time.monotonic() - began
             while waiting and waiting[-1].due <= elapsed:
                 plant = waiting.pop()
                 done.at[plant.account] = self._act(plant)
