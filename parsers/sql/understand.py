@@ -80,11 +80,14 @@ def analyse(scanned: Scan) -> Structure:
     if not scanned.balanced:
         # Cut off, or an unclosed quote: what is there was read, what is missing is not known.
         found = [each.but(understood="lexical", reason="truncated") if each.reason in _CUT else each for each in found]
+    run = text.bound[0]  # SQL inside a literal was read: what was found holds for this text, not for all of its shape
     try:
-        found = _beside_words(found, lexical_statements(scanned))
+        words = lexical_statements(scanned)
+        found = _beside_words(found, words)
+        run = run or any(piece.sql_strings for piece in words)
     except Exception:  # noqa: BLE001  one pass that breaks must not blind the other; the reason says so
         found = [each.but(understood="lexical", reason="failed") for each in found]
-    return Structure(tuple(found), text.bound[0])
+    return Structure(tuple(found), run)
 
 
 _CUT = frozenset({"", "parse_error", "command"})
