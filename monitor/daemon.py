@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -164,11 +165,10 @@ def _owner(state_dir: Path) -> Iterator[str]:
 
 
 def _place(error: BaseException) -> str:
-    """File and line where it was raised; nothing of what was being worked on."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "?"
+    """The last file and line of ours on the way to the fault; nothing of what was being worked on."""
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    ours = [(path, line) for path, line in frames if path.is_relative_to(Path(__file__).parents[1])]
+    return " < ".join(f"{path.parent.name}/{path.name}:{line}" for path, line in reversed(ours[-3:]))
 
 
 class _Shift:

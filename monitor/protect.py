@@ -23,7 +23,14 @@ MAX_KEYS_PER_EVENT = 1000  # of an IN list; the count stays exact in patient_key
 
 
 def load_key(path: Path) -> bytes:
-    """The site's secret, made on first use. Raises StartError when the file is damaged or open to others."""
+    """The site's secret, made on first use. Raises StartError when the file is damaged, unusable or open to others."""
+    try:
+        return _load_key(path)
+    except OSError as error:
+        raise StartError(f"{path}: {os.strerror(error.errno or 0)}") from error
+
+
+def _load_key(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,0 +1,150 @@
+"""SIGTERM and SIGINT end it cleanly, SIGHUP takes a new configuration, a restart tells nothing twice."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from daemon import configure, daemon
+from growing import Hospital, sources_of
+from receiver import receiver
+from running import UPLOAD, health, metric, read, while_alive
+
+SECRET = b"a key for the test only"
+
+
+def source(path: Path) -> dict[str, str]:
+    return {"system": "transfer", "path": str(path), "format": "vsftpd_native"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_a_last_checkpoint(tmp_path: Path, number: signal.Signals) -> None:
+    log = tmp_path / "vsftpd.log"
+    log.write_text("".join(UPLOAD.format(n) for n in range(60)))
+    config, port = configure(tmp_path / "site", {"transfer": source(log)})
+    with daemon(config, port) as running:
+        read(running, "transfer", 60)
+        running.process.send_signal(number)
+        assert running.process.wait(30) == 0
+        said = running.log.read_text()
+        assert "Traceback" not in said
+        assert '"event": "Stopped"' in said
+        assert not (running.state / "hot.duckdb.wal").exists()
+        assert not (running.state / "control.sock").exists()
+        assert running.query("SELECT count(*) AS n FROM events") == [{"n": 60}]
+
+
+def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
+    config, port = configure(tmp_path / "site", {"transfer": source(tmp_path / "vsftpd.log")})
+    with daemon(config, port) as running:  # the port answers early in the start
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) == 0
+        assert "Traceback" not in running.log.read_text()
+
+
+def test_reload_takes_a_new_source_and_goes_on_with_the_old(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.log", tmp_path / "b.log"
+    first.write_text(UPLOAD.format(1))
+    second.write_text(UPLOAD.format(2) * 2)
+    config, port = configure(tmp_path / "site", {"one": source(first)})
+    with daemon(config, port) as running:
+        read(running, "one", 1)
+        added = f"  two: {{system: other, path: '{second}', format: vsftpd_native}}\n"
+        config.write_text(config.read_text(encoding="utf-8") + added, encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        read(running, "two", 2)
+        with first.open("a") as file:
+            file.write(UPLOAD.format(3))
+        read(running, "one", 2)
+        assert health(port)[:2] == (200, "ok")
+        assert metric(running, "hiswatch_config_reloads_total", outcome="ok") == 1
+        rows = running.query("SELECT source, count(*) AS n FROM events GROUP BY source ORDER BY source")
+        assert rows == [{"source": "one", "n": 2}, {"source": "two", "n": 2}]
+
+
+BAD = {  # what is added to a good configuration, what is told of it
+    "not yaml": ("  {{{\n", "hospital.yaml:"),
+    "unknown key": ("langage: zh\n", "langage: unknown key; did you mean 'language'?"),
+    "unknown format": ("  two: {system: x, path: /x, format: nothing}\n", "sources.two.format: unknown format"),
+    "missing register": ("register: nowhere.yaml\n", "nowhere.yaml: file not found"),
+    "missing secret": (
+        "alerts: {channels: {a: {type: webhook, url: 'https://a/', secret_file: none.key}}}\n",
+        "alerts.channels.a.secret_file: secret file not found",
+    ),
+    "broken rule": ("detection: {rule_dirs: [rules]}\n", "rules/own.yml"),
+    "broken catalogue": ("catalogue: {files: [own.yaml]}\n", "own.yaml"),
+}
+
+
+def test_reload_of_a_bad_file_keeps_the_old(tmp_path: Path) -> None:
+    log = tmp_path / "vsftpd.log"
+    log.write_text(UPLOAD.format(1))
+    config, port = configure(tmp_path / "site", {"one": source(log)})
+    good = config.read_text(encoding="utf-8")
+    (config.with_name("rules")).mkdir()
+    (config.with_name("rules") / "own.yml").write_text("title: a rule\nhiswatch: {id: EXF-99}\n")
+    config.with_name("own.yaml").write_text("tables: 5\n")
+    with daemon(config, port) as running:
+        read(running, "one", 1)
+        for count, (name, (added, told)) in enumerate(BAD.items(), 1):
+            text = good if not added.startswith("catalogue") else good.replace("catalogue:", "# catalogue:")
+            config.write_text(text + added, encoding="utf-8")
+            running.process.send_signal(signal.SIGHUP)
+            while_alive(
+                running,
+                lambda count=count: metric(running, "hiswatch_config_reloads_total", outcome="refused") == count,
+                f"refused: {name}",
+            )
+            while_alive(running, lambda told=told: told in running.log.read_text(), f"told: {name}")
+            while_alive(running, lambda: health(port) == (200, "degraded", ["config_refused"]), "degraded")
+        with log.open("a") as file:
+            file.write(UPLOAD.format(2))
+        read(running, "one", 2)
+        config.write_text(good, encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        while_alive(running, lambda: health(port) == (200, "ok", []), "well again")
+        assert "Traceback" not in running.log.read_text()
+
+
+def test_a_restart_keeps_revisions_and_tells_nothing_twice(tmp_path: Path) -> None:
+    hospital = Hospital(tmp_path / "logs", seed=5, sessions=30)
+    hospital.write_all()
+    with receiver(SECRET) as box:
+        config, port = configure(
+            tmp_path / "site",
+            sources_of(tmp_path / "logs"),
+            webhook=box.url,
+            secret=SECRET,
+            more="  group_interval_seconds: 0\n  budget_per_hour: 1000\n",
+        )
+        with daemon(config, port) as running:
+            read(running, "sftp", hospital.logs["sftp"].records)
+            read(running, "his_pg", hospital.logs["his_pg"].records)
+            read(running, "transfer", hospital.logs["transfer"].records)
+            waiting = "SELECT count(*) AS n FROM outbox WHERE state = 'waiting'"
+            while_alive(running, lambda: running.query(waiting) == [{"n": 0}], "every message is sent")
+            findings = running.query("SELECT id, revision FROM findings_history ORDER BY ALL")
+            assert len(findings) >= 4
+        told = list(box.keys)
+        assert told
+        for number in range(1):
+            with daemon(config, port) as running:
+                with hospital.logs["transfer"].path.open("a") as file:
+                    file.write(UPLOAD.format(number))
+                read(running, "transfer", 1)
+                assert running.query("SELECT id, revision FROM findings_history ORDER BY ALL") == findings
+                assert running.query(waiting) == [{"n": 0}]
+        assert box.keys == told
+        assert len(set(told)) == len(told)
+
+
+def test_the_port_is_free_again_after_the_end(tmp_path: Path) -> None:
+    config, port = configure(tmp_path / "site", {"one": source(tmp_path / "vsftpd.log")})
+    for _ in range(2):
+        with daemon(config, port) as running:
+            assert running.process.poll() is None
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
