@@ -67,6 +67,10 @@ def _ordinary(dialect: str) -> tuple[str, str, str, str]:
     return ordinary, prefixed, f"(?s)(?:{comment})", prefix
 
 
+# `:and`, `@or`: the name of a bind or variable, behind which a sign is a subtraction
+_BIND_LIKE_WORD = r"[:@$#.](?i:" + "|".join(sorted(UNARY_AFTER)) + r")\b"
+
+
 def _odd_signs(dialect: str) -> str:
     """Signs that read otherwise once blanks are dropped, and runs of signs that the lexer must divide."""
     by_first: dict[str, set[str]] = {}
@@ -88,7 +92,7 @@ def _patterns(dialect: str) -> _Patterns:
     ordinary, string, comment, prefix = _ordinary(dialect)
     odd_raw = {"postgres": "&['\"]", "mysql": "", "oracle": "[qQ]'", "tsql": ""}[dialect]
     foreign_prefix = (rf"[^\x00-\x7f]{prefix}'", rf"[$#@:]{prefix}'")
-    odd = [_odd_signs(dialect)]
+    odd = [_odd_signs(dialect), _BIND_LIKE_WORD]
     twice = {"postgres": '"', "oracle": '"', "mysql": "`", "tsql": '"'}[dialect]
     odd.append(f"{twice}{_B}*{twice}")
     if dialect == "postgres":
