@@ -6,8 +6,10 @@ Exit status: 0 done, 1 something failed on the way (named on standard error), 2 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -58,6 +60,7 @@ def answering(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
+            sys.stdout.flush()
         except (ConfigError, StartError) as error:
             print(error, file=sys.stderr)
             raise typer.Exit(2) from None
@@ -65,10 +68,19 @@ def answering(command: Callable[..., None]) -> Callable[..., None]:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
         except BrokenPipeError:
-            sys.stderr.close()  # the reader has seen enough (`| head`)
-            raise typer.Exit(0) from None
+            _leave_reader()
+        except SystemExit as end:
+            if not isinstance(end.__context__, BrokenPipeError):  # what rich makes of it
+                raise
+            _leave_reader()
 
     return run
+
+
+def _leave_reader() -> None:
+    """The reader has seen enough (`| head`): what is still in the buffer goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(0) from None
 
 
 def _version(wanted: bool) -> None:
@@ -204,11 +216,7 @@ def check_config(config: Annotated[Path, typer.Argument(help="hospital.yaml")], 
         if not json_lines:
             raise
         for problem in error.problems:
-            print(
-                json.dumps(
-                    {k: str(v) if isinstance(v, Path) else v for k, v in problem.__dict__.items()}, ensure_ascii=False
-                )
-            )
+            print(json.dumps(asdict(problem), ensure_ascii=False))
         raise typer.Exit(2) from None
     if json_lines:
         print(json.dumps({"ok": True, "sources": list(settings.sources)}, ensure_ascii=False))

@@ -46,14 +46,9 @@ def shown(path: Path) -> str:
 
 def chunks(path: Path, named: Named, parser: Parser, received_at: datetime) -> Iterator[ReplayChunk]:
     """Whole records of a file, some megabytes at a time. Raises StartError when the file cannot be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as error:
-        raise StartError(f"{shown(path)}: {error.strerror}") from error
+    descriptor = _open(path)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise StartError(f"{shown(path)}: not a regular file")
         head = os.pread(descriptor, HEAD_BYTES, 0)
         generation = blake2b(head + b"\0" + os.fsencode(path.resolve()), digest_size=8).hexdigest()
         reference = datetime.fromtimestamp(status.st_mtime, UTC)
@@ -78,6 +73,18 @@ def chunks(path: Path, named: Named, parser: Parser, received_at: datetime) -> I
                 buffer, position = buffer[whole:], position + whole
             if not block:
                 return
+
+
+def _open(path: Path) -> int:
+    """A descriptor of a regular file; neither a pipe nor a device holds us up. Raises StartError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise StartError(f"{shown(path)}: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StartError(f"{shown(path)}: not a regular file")
+    return descriptor
 
 
 def source_of(path: Path, settings: Settings) -> str | None:
@@ -106,7 +113,7 @@ def _parts_match(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 def plan(settings: Settings, files: Iterable[Path], source: str | None = None) -> list[tuple[Path, str]]:
     """Which source each file belongs to; without files, every file that the sources' globs name, oldest name first.
 
-    Raises StartError naming every file that belongs to no source.
+    Raises StartError naming every file that belongs to no source or cannot be read, before any is.
     """
     if source is not None and source not in settings.sources:
         raise StartError(f"no source is called {source}; known: {', '.join(settings.sources)}")
@@ -120,9 +127,18 @@ def plan(settings: Settings, files: Iterable[Path], source: str | None = None) -
             faults.append(f"{shown(path)}: belongs to no source of the configuration; name one with --source")
         else:
             planned.append((path, name))
+            faults += _unreadable(path)
     if faults:
         raise StartError("\n".join(faults))
     return planned
+
+
+def _unreadable(path: Path) -> list[str]:
+    try:
+        os.close(_open(path))
+    except StartError as error:
+        return [str(error)]
+    return []
 
 
 def _configured(settings: Settings, source: str | None) -> list[tuple[Path, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import threading
 import time
@@ -51,7 +52,7 @@ def survive(folder: Path, *, seed: int, kills: int, sessions: int) -> dict[str, 
         figures["gaps"] = len([True for log in (config.with_name("daemon.log"),) if "GapSeen" in log.read_text()])
         assert figures["gaps"] == 0
         assert "Traceback" not in config.with_name("daemon.log").read_text()
-    reference = _uninterrupted(folder / "reference", seed, sessions)
+    reference = _uninterrupted(folder / "reference", seed, sessions, config.with_name("state") / "keys")
     assert _differences(told, reference) == []
     return {"kills": kills, "findings": len(told), **figures}
 
@@ -129,10 +130,13 @@ def _deliveries(running: Daemon, box: Receiver) -> dict[str, int]:
     return {"messages": len(sent), "repeats": len(box.keys) - len(bodies)}
 
 
-def _uninterrupted(folder: Path, seed: int, sessions: int) -> list[dict[str, Any]]:
+def _uninterrupted(folder: Path, seed: int, sessions: int, keys: Path) -> list[dict[str, Any]]:
+    """The same logs, never rotated, read in one go into a store of the same key (ids of shapes hang on it)."""
     hospital = Hospital(folder / "logs", seed, sessions)
     hospital.write_all()
     config, _ = configure(folder / "site", sources_of(folder / "logs"))
-    done = subprocess.run([HISWATCH, "scan", "--config", config, "--json"], capture_output=True, check=True)
+    shutil.copytree(keys, folder / "store" / "keys")
+    command = [HISWATCH, "scan", "--config", config, "--store", folder / "store", "--json"]
+    done = subprocess.run(command, capture_output=True, check=True)
     found = [json.loads(line) for line in done.stdout.split(b"\n") if line]
     return [_comparable({name: row[name] for name in COMPARED}) for row in sorted(found, key=lambda row: row["id"])]
