@@ -129,12 +129,13 @@ class Daemon:
             lines = answer.read().decode().split("\n")
         return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines if x and x[0] != "#")}
 
-    def answers(self) -> bool:
+    def ready(self) -> bool:
+        """Started, not only listening."""
         try:
-            self.metrics()
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=30) as answer:
+                return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
-        return True
 
     def total(self, family: str) -> float:
         return sum(value for name, value in self.metrics().items() if name.partition("{")[0] == family)
@@ -147,7 +148,7 @@ def running(config: Path, port: int) -> Iterator[Daemon]:
         process = subprocess.Popen([HISWATCH, "run", "--config", config], stdout=out, stderr=out)
     daemon = Daemon(process, port)
     try:
-        wait(lambda: daemon.answers() or process.poll() is not None)
+        wait(lambda: daemon.ready() or process.poll() is not None)
         if process.poll() is not None:
             raise SystemExit(f"the daemon did not start:\n{log.read_text(errors='replace')[-2000:]}")
         yield daemon
@@ -242,7 +243,10 @@ def stages(daemon: Daemon) -> str:
         if name.startswith(f"{prefix}_sum")
     }
     batches = max((value for name, value in samples.items() if name.startswith(f"{prefix}_count")), default=0)
-    return f"{batches:.0f} batches; mean ms: " + ", ".join(f"{name} {1000 * mean:.1f}" for name, mean in means.items())
+    killed = sum(value for name, value in samples.items() if name.startswith("hiswatch_worker_killed_total"))
+    return f"{batches:.0f} batches, SQL workers killed {killed:.0f}; mean ms: " + ", ".join(
+        f"{name} {1000 * mean:.1f}" for name, mean in means.items()
+    )
 
 
 def show(result: Result, box: Inbox, done: Written) -> None:
