@@ -1,12 +1,16 @@
 """What the detections find in labelled logs, and what they cry wolf about.
 
-    python benchmarks/detection.py --config SITE --labels LABELS --samples DIR [--kinds KINDS] [--disable-context] [--json]
+    python benchmarks/detection.py --config SITE --labels LABELS --samples DIR [--disable-context] [--json]
+    python benchmarks/detection.py --config SITE --labels LABELS --samples DIR --report docs/evaluation.md
 
 Each log file set (one folder's files of one format; one file of a transfer server) is replayed on its own with fresh
 state. A labelled malicious scenario is found by a finding of a family that `kinds.json` names for it, at medium or above,
 on its account, whose first to last event touches the window or the 120 s after it. It is not counted where the files hold
 no record of the account in the window, or where a scenario about the hour lies inside office hours. A finding at medium
 or above that touches no malicious window of its account or address is false.
+
+`--report` replays everything twice, with and without the rules about vendors, hours and unknown accounts, counts the
+records of every captured file, and writes the page.
 """
 
 from __future__ import annotations
@@ -16,23 +20,33 @@ import fnmatch
 import json
 import re
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from detectors.conditions import Ask, Not, Tree
+from detectors.rules import Rule
 from monitor.assemble import Assembly, assembled, new_engine, read_site
+from monitor.errors import StartError
 from monitor.protect import ephemeral_key
 from monitor.replay import plan
 from monitor.scan import latest, replay
 
 AFTER = timedelta(seconds=120)
+# Stamps of some logs are whole seconds: a window that begins within one holds its records.
+ROUNDING = timedelta(seconds=1)
 HEARD = ("medium", "high", "critical")
-ABOUT_CONTEXT = ("TIM", "VND", "ACC-02", "ACC-03", "EXF-13")
+LOUD = ("high", "critical")
 ABOUT_HOURS = frozenset({"TIM"})
+# Columns that only the register of people and the calendar can fill: whatever asks for them is about vendors, hours or accounts.
+REGISTER_COLUMNS = frozenset(
+    {"person_valid", "account_registered", "time_allowed", "working_day", "office_hours", "vendor", "vendor_tier"}
+)
+OUTSIDERS = frozenset({"vendor", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +61,30 @@ class Label:
     files: tuple[str, ...]  # patterns of a transfer log
 
     def touches(self, row: dict) -> bool:
-        # Stamps of some logs are whole seconds: a window that begins within one holds its records.
-        return row["first_seen"] <= self.end + AFTER and row["last_seen"] >= self.start - timedelta(seconds=1)
+        return row["first_seen"] <= self.end + AFTER and row["last_seen"] >= self.start - ROUNDING
 
     def of(self, account: str | None) -> bool:
         return account in self.accounts
+
+    def records(self, events: pl.DataFrame) -> pl.DataFrame:
+        """What the log tells of the account in the window."""
+        return events.filter(
+            pl.col("account").is_in(self.accounts)
+            & pl.col("occurred_at").is_between(self.start - ROUNDING, self.end + ROUNDING)
+        )
 
 
 @dataclass
 class Result:
     name: str
-    records: int = 0
+    events: pl.DataFrame  # enriched
     found: dict[Label, list[str]] = field(default_factory=dict)
     missed: list[Label] = field(default_factory=list)
     not_counted: list[tuple[Label, str]] = field(default_factory=list)
     benign: list[Label] = field(default_factory=list)
     loud: dict[Label, list[str]] = field(default_factory=dict)
     false: list[dict] = field(default_factory=list)
+    findings: list[dict] = field(default_factory=list)
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -93,66 +114,86 @@ def file_sets(samples: Path, labels: list[Label]) -> Iterator[tuple[str, list[Pa
         for file in sorted((samples / folder).iterdir()):
             groups[file.name.partition(".")[0] if file.suffix not in (".csv", ".json") else file.suffix].append(file)
         for suffix, files in sorted(groups.items()):
-            # Rotated files end in .1, .2 ...: the highest number is the oldest.
-            yield f"{folder}/{suffix.lstrip('.')}", sorted(files, key=_age), own
+            yield f"{folder}/{suffix.lstrip('.')}", sorted(files, key=age), own
     for file in sorted(path for path in samples.iterdir() if path.is_file()):
         own = [label for label in labels if any(fnmatch.fnmatchcase(file.name, name) for name in label.files)]
         if own:
             yield file.name, [file], own
 
 
-def _age(path: Path) -> tuple[str, int]:
+def age(path: Path) -> tuple[str, int]:
+    """Rotated files end in .1, .2 ...: the highest number is the oldest."""
     base, _, number = path.name.rpartition(".")
     return (base, -int(number)) if number.isdigit() else (path.name, 0)
 
 
-def evaluate(
-    assembly: Assembly, name: str, files: list[Path], labels: list[Label], kinds: dict[str, list[str]]
-) -> Result | None:
-    """Replay one set; None when the configuration knows none of its files."""
+def known_files(assembly: Assembly, files: Iterable[Path]) -> list[tuple[Path, str]]:
+    """The files whose source the configuration names, each with that source."""
     planned = []
     for file in files:
         try:
             planned += plan(assembly.settings, [file])
-        except Exception as error:
-            if type(error).__name__ != "StartError":
-                raise
+        except StartError:
+            continue
+    return planned
+
+
+def about_context(rule: Rule) -> bool:
+    """Whether a rule is about vendors, hours or unknown accounts: read from what its condition asks for."""
+    return any(_asks_for_context(step.tree, wanted=True) for step in rule.steps)
+
+
+def _asks_for_context(node: Tree, *, wanted: bool) -> bool:
+    """`wanted`: false inside a `not`, where naming a vendor narrows a rule and does not make it one about vendors."""
+    if isinstance(node, Ask):
+        if node.column == "actor_kind":
+            return wanted and node.value in OUTSIDERS
+        if node.column == "person":
+            return wanted and node.op == "missing"
+        return node.column in REGISTER_COLUMNS
+    if isinstance(node, Not):
+        return _asks_for_context(node.part, wanted=not wanted)
+    return any(_asks_for_context(part, wanted=wanted) for part in node.parts)
+
+
+def evaluate(
+    assembly: Assembly, name: str, files: list[Path], labels: list[Label], kinds: dict[str, list[str]], rules: tuple[Rule, ...]
+) -> Result | None:  # fmt: skip
+    """Replay one set under the given rules; None when the configuration knows none of its files."""
+    planned = known_files(assembly, files)
     if not planned:
         return None
-    assembly.pipeline.engine = new_engine(assembly.site, assembly.rules, None)
+    assembly.pipeline.engine = new_engine(assembly.site, rules, None)
     events, findings = [], []
     for seen in replay(assembly, planned):
-        events.append(seen.events.select("occurred_at", "account", "office_hours", "client_ip"))
+        events.append(seen.events)
         findings.append(seen.observed.findings)
     rows = [row for row in latest(findings).iter_rows(named=True) if row["severity"] in HEARD]
-    return judge(Result(name), pl.concat(events), rows, labels, kinds)
+    return judge(name, pl.concat(events), rows, labels, kinds)
 
 
 def judge(
-    result: Result, events: pl.DataFrame, rows: list[dict], labels: list[Label], kinds: dict[str, list[str]]
+    name: str, events: pl.DataFrame, rows: list[dict], labels: list[Label], kinds: dict[str, list[str]]
 ) -> Result:
-    result.records = events.height
+    """`events` with occurred_at, account, action and office_hours; `rows`: findings at medium or above."""
+    result = Result(name, events, findings=rows)
     for label in labels:
-        seen = events.filter(
-            pl.col("account").is_in(label.accounts)
-            & pl.col("occurred_at").is_between(label.start - timedelta(seconds=1), label.end + timedelta(seconds=1))
-        )
         hits = [row for row in rows if label.of(row["account"]) and label.touches(row)]
         if not label.malicious:
             result.benign.append(label)
             # What a malicious scenario of the same account explains is not held against its neighbour in time.
             own = [row for row in hits if not any(_explains(other, row) for other in labels if other.malicious)]
-            if loud := sorted({row["rule"] for row in own if row["severity"] in ("high", "critical")}):
+            if loud := sorted({row["rule"] for row in own if row["severity"] in LOUD}):
                 result.loud[label] = loud
             continue
         families = kinds.get(label.scenario, [])
-        right = sorted({row["rule"] for row in hits if row["family"] in families})
-        if right:
+        seen = label.records(events)
+        if seen.height and set(families) <= ABOUT_HOURS and seen["office_hours"].all():
+            result.not_counted.append((label, "inside office hours"))
+        elif right := sorted({row["rule"] for row in hits if row["family"] in families}):
             result.found[label] = right
         elif seen.is_empty():
             result.not_counted.append((label, "no record of the account in the window"))
-        elif set(families) <= ABOUT_HOURS and seen["office_hours"].all():
-            result.not_counted.append((label, "inside office hours"))
         else:
             result.missed.append(label)
     malicious = [label for label in labels if label.malicious]
@@ -169,57 +210,6 @@ def _explains(label: Label, row: dict) -> bool:
     return mine and label.touches(row)
 
 
-def table(results: list[Result]) -> str:
-    kinds: dict[str, Counter] = defaultdict(Counter)
-    for result in results:
-        for label in result.found:
-            kinds[label.scenario]["found"] += 1
-        for label in result.missed:
-            kinds[label.scenario]["missed"] += 1
-        for label, _ in result.not_counted:
-            kinds[label.scenario]["not counted"] += 1
-    lines = ["| malicious scenario | found | missed | not counted |", "|---|---|---|---|"]
-    lines += [f"| {kind} | {c['found']} | {c['missed']} | {c['not counted']} |" for kind, c in sorted(kinds.items())]
-    total = sum(kinds.values(), Counter())
-    counted = total["found"] + total["missed"]
-    lines.append(
-        f"| **all** | **{total['found']} of {counted} = {total['found'] / max(1, counted):.0%}** | {total['missed']} | {total['not counted']} |"
-    )
-    benign, loud = sum(len(r.benign) for r in results), sum(len(r.loud) for r in results)
-    lines += ["", f"Benign scenarios: {benign}; {loud} of them ({loud / max(1, benign):.0%}) raise high or critical."]
-    false = Counter((row["rule"], row["severity"], row["account"]) for result in results for row in result.false)
-    lines += [
-        "",
-        f"False findings at medium or above: {sum(false.values())}",
-        "",
-        "| rule | severity | account | times |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {rule} | {band} | {account or ''} | {count} |"
-        for (rule, band, account), count in sorted(false.items(), key=str)
-    ]
-    return "\n".join(lines)
-
-
-def details(results: list[Result]) -> str:
-    lines = ["", "Missed:"]
-    lines += [
-        f"  {r.name}: {x.scenario} by {','.join(x.accounts)} at {x.start:%m-%d %H:%M:%S}"
-        for r in results
-        for x in r.missed
-    ]
-    lines += ["Benign that raise high or critical:"]
-    lines += [
-        f"  {r.name}: {x.scenario} by {','.join(x.accounts)}: {', '.join(rules)}"
-        for r in results
-        for x, rules in r.loud.items()
-    ]
-    lines += ["Not counted:"]
-    lines += [f"  {r.name}: {x.scenario} by {','.join(x.accounts)}: {why}" for r in results for x, why in r.not_counted]
-    return "\n".join(lines)
-
-
 def as_json(results: list[Result]) -> str:
     def scenario(label: Label) -> dict:
         return {"scenario": label.scenario, "account": ",".join(label.accounts), "start": label.start.isoformat()}
@@ -227,7 +217,7 @@ def as_json(results: list[Result]) -> str:
     return json.dumps(
         [
             {
-                "set": r.name, "records": r.records,
+                "set": r.name, "records": r.events.height,
                 "found": [scenario(x) | {"rules": rules} for x, rules in r.found.items()],
                 "missed": [scenario(x) for x in r.missed],
                 "not_counted": [scenario(x) | {"why": why} for x, why in r.not_counted],
@@ -243,38 +233,51 @@ def as_json(results: list[Result]) -> str:
     )  # fmt: skip
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--config", type=Path, required=True, help="hospital.yaml")
-    options.add_argument("--labels", type=Path, required=True, action="append", help="labels.jsonl; may be given twice")
-    options.add_argument(
+def options() -> argparse.ArgumentParser:
+    given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given.add_argument("--config", type=Path, required=True, help="hospital.yaml")
+    given.add_argument("--labels", type=Path, required=True, action="append", help="labels.jsonl; may be given twice")
+    given.add_argument(
         "--samples", type=Path, required=True, action="append", help="its folder of logs, in the same order"
     )
-    options.add_argument("--kinds", type=Path, help="kinds.json; default: beside or above the samples")
-    options.add_argument(
-        "--disable-context", action="store_true", help="no rules about vendors, hours, unknown accounts"
+    given.add_argument("--kinds", type=Path, help="kinds.json; default: beside or above the samples")
+    given.add_argument("--disable-context", action="store_true", help="no rules about vendors, hours, unknown accounts")
+    given.add_argument("--only", default="*", help="names of sets, with wildcards")
+    given.add_argument("--json", action="store_true")
+    given.add_argument(
+        "--report", type=Path, help="write the page of the evaluation: both runs and the records of files"
     )
-    options.add_argument("--only", default="*", help="names of sets, with wildcards")
-    options.add_argument("--json", action="store_true")
-    given = options.parse_args()
-    results = []
+    return given
+
+
+def main() -> None:
+    from detection_page import Page, page, tables  # it needs this module
+    from detection_records import Counted, count_records
+
+    given = options().parse_args()
+    both, counted, off = ([], []), list[Counted](), set[str]()
     for labels, samples in zip(given.labels, given.samples, strict=True):
         kinds = given.kinds or next(p for p in (samples / "kinds.json", samples.parent / "kinds.json") if p.exists())
-        site = read_site(given.config, samples)
-        with assembled(site, ephemeral_key(), lateness=None) as assembly:
-            if given.disable_context:
-                assembly.rules = tuple(r for r in assembly.rules if not {r.id, r.family} & set(ABOUT_CONTEXT))
+        families = json.loads(kinds.read_text(encoding="utf-8"))
+        with assembled(read_site(given.config, samples), ephemeral_key(), lateness=None) as assembly:
+            plain = tuple(rule for rule in assembly.rules if not about_context(rule))
+            off |= {rule.id for rule in assembly.rules if about_context(rule)}
+            runs = [assembly.rules, plain] if given.report else [plain if given.disable_context else assembly.rules]
             for name, files, own in file_sets(samples, read_labels(labels)):
                 if not fnmatch.fnmatchcase(name, given.only):
                     continue
-                result = evaluate(assembly, name, files, own, json.loads(kinds.read_text(encoding="utf-8")))
-                if result is not None:
-                    results.append(result)
-                    print(
-                        f"{name}: {result.records} records, {len(result.found)} found, {len(result.missed)} missed",
-                        file=sys.stderr,
-                    )
-    print(as_json(results) if given.json else table(results) + "\n" + details(results))
+                for results, rules in zip(both, runs, strict=False):
+                    result = evaluate(assembly, name, files, own, families, rules)
+                    if result is not None:
+                        results.append(result)
+                        told = f"{result.events.height} events, {len(result.found)} found, {len(result.missed)} missed"
+                        print(f"{name}: {told}", file=sys.stderr)
+            if given.report:
+                counted += count_records(assembly, samples)
+    if given.report:
+        given.report.write_text(page(Page(both[0], both[1], counted, sorted(off))), encoding="utf-8")
+    else:
+        print(as_json(both[0]) if given.json else tables(both[0]))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,12 @@ def failures(count, every=0.1, **columns):
     return [login(i * every, outcome="failed", **columns) for i in range(count)]
 
 
+WORK_TABLES_DROPPED = (
+    "DROP TABLE tmp_x",
+    "drop table if exists his.temp_list;",
+    'drop table "tmp_a"',
+    "DROP TEMPORARY TABLE tmp_x",
+)
 DUMP = {"path": "/in/full.dmp", "file_shape": "dump", "bytes": 10**9}
 
 # rule: (sentences that must fire, sentences that must not)
@@ -247,6 +253,17 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         },
         {"one row": [query(output_classes=["credential"], bound=200, rows=1)], "no bound is the other rule": [query(output_classes=["credential"], rows=200)]},
     ),
+    "EXF-20c": (
+        {
+            "the accounts of the server": [query(**UNTOLD_TEXT | {"command": "READ", "object_name": "mysql.global_priv"})],
+            "the same of another server": [query(**UNTOLD_TEXT | {"object_name": "pg_catalog.pg_authid"}, **vendor())],
+        },
+        {
+            "statistics of the optimiser": [query(**UNTOLD_TEXT | {"command": "READ", "object_name": "mysql.table_stats"})],
+            "a table of the application with a like name": [query(**UNTOLD_TEXT | {"object_name": "his.user"})],
+            "written is another rule": [query(**UNTOLD_TEXT | {"command": "WRITE", "object_name": "mysql.global_priv"})],
+        },
+    ),
     "TF-01": (
         {
             "drug quantity by doctor": [query(tongfang=True, aggregate_functions=["sum"], rows=120)],
@@ -260,6 +277,18 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "TF-02": (
         {"doctor, drug and quantity in rows": [query(tongfang=True, rows=3000)], "rows unknown": [query(tongfang=True, rows=None, rows_kind="unknown")]},
         {"one prescription on a screen": [query(tongfang=True, rows=4)], "drugs without doctor": [query(tongfang=False, rows=3000)]},
+    ),
+    "TF-02b": (
+        {
+            "a thousand lines of prescriptions": [query(**UNTOLD_TEXT | {"output_classes": ["prescription"], "rows": 1000}, **vendor())],
+            "in five portions": [query(9 * i, **UNTOLD_TEXT | {"output_classes": ["drug", "prescription"], "rows": 120}) for i in range(5)],
+        },
+        {
+            "fifty sampled prescriptions of a day": [query(**UNTOLD_TEXT | {"output_classes": ["prescription"], "rows": 150})],
+            "the application at its usual work": [query(**UNTOLD_TEXT | {"output_classes": ["prescription"], "rows": 9000}, **service())],
+            "the list of drugs": [query(**UNTOLD_TEXT | {"output_classes": ["drug"], "rows": 9000})],
+            "where the text is told other rules judge it": [query(output_classes=["prescription"], restriction="range", rows=900)],
+        },
     ),
     "TF-06": (
         {"a view that counts by doctor": [query(tongfang=True, verb="create")], "a procedure is changed": [query(tongfang=True, verb="alter")]},
@@ -301,8 +330,10 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {"a delay is none": [query(dangerous=["delay"])], "an ordinary read": [query()]},
     ),
     "AUD-01": (
-        {"the audit is switched off": [query(audit_change=True, verb="set")], "a vendor excludes itself": [query(audit_change=True, **vendor())]},
-        {"an ordinary setting": [query(verb="set", shape="set work_mem='?'")], "the switch is only shown": [query(shape="select @@general_log")], "the log told twice": [query(audit_change=True, record_role="duplicate")]},
+        {"the audit is switched off": [query(audit_change=True, verb="set")], "a vendor excludes itself": [query(audit_change=True, **vendor())]}
+        | {text: [query(audit_change=True, verb="alter", shape=text)] for text in ("alter system set log_connections = off", "alter system set pgaudit.log_rows = off")},
+        {"an ordinary setting": [query(verb="set", shape="set work_mem='?'")], "the switch is only shown": [query(shape="select @@general_log")], "the log told twice": [query(audit_change=True, record_role="duplicate")]}
+        | {"more is logged than before": [query(audit_change=True, verb="alter", shape="alter system set log_connections = on")]},
     ),
     "AUD-02": (
         {
@@ -341,16 +372,23 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         },
     ),
     "CHG-01b": (
-        {"the administrator makes a table": [query(verb="create", schema_change=True)], "the owner on the socket": [query(verb="drop", schema_change=True, actor_kind="owner")]},
-        {"with a ticket": [query(verb="create", schema_change=True, ticket="T2")], "refused": [query(verb="create", schema_change=True, outcome="failed")]},
+        {"the administrator makes a table": [query(verb="create", schema_change=True)], "a work table made": [query(verb="create", schema_change=True, shape="create table tmp_a (id int)")]}
+        | {"two dropped at once": [query(verb="drop", schema_change=True, shape="drop table tmp_a, patients")], "a name with tmp inside": [query(verb="drop", schema_change=True, shape="drop table attempts")]}
+        | {"the owner on the socket": [query(verb="drop", schema_change=True, actor_kind="owner")]},
+        {"with a ticket": [query(verb="create", schema_change=True, ticket="T2")], "refused": [query(verb="create", schema_change=True, outcome="failed")]}
+        | {f"a work table dropped: {text}": [query(verb="drop", schema_change=True, shape=text)] for text in WORK_TABLES_DROPPED},
     ),
     "CHG-03": (
-        {"all bills set to zero": [query(verb="update", dangerous=["unrestricted_write"], rows=8000)], "all rows deleted": [query(verb="delete", dangerous=["unrestricted_write"])]},
-        {"one bill corrected": [query(verb="update")], "it was refused": [query(verb="delete", dangerous=["unrestricted_write"], outcome="failed")]},
+        {"all bills set to zero": [query(verb="update", dangerous=["unrestricted_write"], rows=8000)], "all rows deleted": [query(verb="delete", dangerous=["unrestricted_write"])]}
+        | {"a delete padded beyond the log's limit": [query(verb="delete", dangerous=["unrestricted_write"], truncated=True)]},
+        {"one bill corrected": [query(verb="update")], "it was refused": [query(verb="delete", dangerous=["unrestricted_write"], outcome="failed")]}
+        | {"a picture fills the log's limit before the condition": [query(verb="update", dangerous=["unrestricted_write"], truncated=True)]},
     ),
     "CHG-03b": (
-        {"a table dropped": [query(verb="drop", dangerous=["drop"])], "a table emptied": [query(verb="truncate", dangerous=["truncate"])]},
-        {"a registered job": [query(verb="drop", dangerous=["drop"], **JOB)], "it was refused": [query(verb="drop", dangerous=["drop"], outcome="failed")]},
+        {"a vendor drops a work table": [query(verb="drop", dangerous=["drop"], shape="drop table tmp_x", **vendor())], "a table dropped": [query(verb="drop", dangerous=["drop"])], "a table emptied": [query(verb="truncate", dangerous=["truncate"])]},
+        {"a registered job": [query(verb="drop", dangerous=["drop"], **JOB)], "it was refused": [query(verb="drop", dangerous=["drop"], outcome="failed")]}
+        | {f"a work table dropped: {text}": [query(verb="drop", dangerous=["drop"], shape=text)] for text in WORK_TABLES_DROPPED}
+        | {"a view holds no rows": [query(verb="drop", dangerous=["drop"], shape="drop view v_a")]},
     ),
     "CHG-08": (
         {"twenty-five files deleted": files(25, action="delete", direction=None), "ten in nine minutes": files(10, every=1, action="delete", direction=None)},

@@ -1,0 +1,125 @@
+"""Why a scenario was missed or not counted, told from the records of its window, not from memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import polars as pl
+from detection import ROUNDING, Label, Result
+
+from config.rulefiles import read_rules
+from detectors.rules import Rule, compile_rules
+
+SHOWN = 3
+WIDTH = 100
+# What makes the server tell more, by the format of the log.
+FULL_TEXT = {
+    "mariadb_server_audit": "QUERY or QUERY_DML in `server_audit_events` would show it (TABLE and QUERY_DML_NO_SELECT tell no SELECT)",
+    "postgresql_csvlog": "`pgaudit.log_statement = on` would show it",
+    "postgresql_jsonlog": "`pgaudit.log_statement = on` would show it",
+}
+MORE_THAN_TRANSFERS = (
+    "vsftpd's own log (`dual_log_enable=YES`), proftpd's `ExtendedLog` or pure-ftpd's syslog would show it"
+)
+_rules: dict[str, Rule] = {}
+
+
+def evidence(seen: pl.DataFrame) -> str:
+    """The records in one line: how many of what, on which objects, with how much of the statement."""
+    acts: Counter[str] = Counter()
+    for action, command, outcome, known in seen.select(
+        "action", "command", "outcome", pl.col("reason").is_null() | (pl.col("reason") != "not_logged")
+    ).iter_rows():
+        name = (command or action) if action == "query" else action
+        acts[name + (" refused" if outcome == "failed" else "") + ("" if known else " without text")] += 1
+    told = ", ".join(f"{number} {name}" for name, number in acts.most_common())
+    objects = sorted(set(seen["object_name"].drop_nulls()))
+    if objects:
+        more = f" and {len(objects) - SHOWN} more" if len(objects) > SHOWN else ""
+        told += "; objects: " + ", ".join(objects[:SHOWN]) + more
+    rows = seen["rows"].drop_nulls()
+    return cell(told + (f"; {rows.sum()} rows" if rows.len() else ""))
+
+
+def why_missed(seen: pl.DataFrame, events: pl.DataFrame) -> str:
+    form = str(events["format"][0])
+    queries = seen.filter(pl.col("action") == "query")
+    if form == "xferlog":
+        return (
+            "xferlog has no records of deletes, and of refusals only what the server counts as a transfer; "
+            f"what it holds here are ordinary transfers. {MORE_THAN_TRANSFERS}"
+        )
+    if queries.is_empty() and form in FULL_TEXT:
+        return f"of the statements nothing is logged; only the session is. {FULL_TEXT[form]}"
+    if queries.filter(pl.col("reason") == "not_logged").height == queries.height:
+        objects = set(queries["object_name"].drop_nulls())
+        account = pl.col("account").is_in(seen["account"].unique().to_list())
+        shared = objects & set(events.filter(~account)["object_name"].drop_nulls())
+        return (
+            "tables are named, statements are not: keys, columns, conditions and grouping are unknown; "
+            f"{len(shared)} of the {len(objects)} tables are used by other accounts in this log as well. {FULL_TEXT[form]}"
+        )
+    return "the log tells the statements; no rule sees them"
+
+
+def why_not_counted(label: Label, why: str, result: Result) -> str:
+    """The reason with what the file shows for it."""
+    events, zone = result.events, label.start.tzinfo
+    if why == "inside office hours":
+        at = label.records(events)["occurred_at"].min().astimezone(zone)  # type: ignore[union-attr]
+        return f"{why}: its {label.records(events).height} records begin at {at:%a %H:%M} of a working day"
+    if events.filter(pl.col("action") == "login").is_empty():
+        return f"{why}: the format holds no logins"
+    there = events.filter(pl.col("occurred_at").is_between(label.start - ROUNDING, label.end + ROUNDING))
+    if there.is_empty():
+        return f"{why}: {_silence(label, events)}"
+    names = sorted(set(there["account"].drop_nulls()))
+    heard = sorted(
+        {row["rule"] for row in result.findings if label.touches(row) and row["account"] not in label.accounts}
+    )
+    told = [f"`{cell(repr(name)[1:-1], 60)}`" for name in names]
+    return (
+        f"{why}: the accounts in it are {', '.join(told[:SHOWN]) or 'none'}"
+        + (f" and {len(told) - SHOWN} more" if len(told) > SHOWN else "")
+        + (f"; findings there: {', '.join(heard)}" if heard else "")
+    )
+
+
+def _silence(label: Label, events: pl.DataFrame) -> str:
+    zone = label.start.tzinfo
+    before = events.filter(pl.col("occurred_at") < label.start)["occurred_at"].max()
+    after = events.filter(pl.col("occurred_at") > label.end)["occurred_at"].min()
+    told = [f"{at.astimezone(zone):%m-%d %H:%M}" if at else "" for at in (before, after)]  # type: ignore[union-attr]
+    return f"the files hold nothing at all from {told[0] or 'their beginning'} to {told[1] or 'their end'}"
+
+
+def shapes_of(result: Result, rows: list[dict]) -> str:
+    """Statements without literals of the events that findings hold, at most `SHOWN`."""
+    shapes: list[str] = []
+    for row in rows:
+        for step in _rule(row["rule"]).steps:
+            hit = result.events.filter(
+                step.expression
+                & pl.col("record_role").is_in(step.roles)
+                & pl.col("occurred_at").is_between(row["first_seen"], row["last_seen"])
+                & (pl.col("account") == row["account"])
+            )
+            told = pl.coalesce("shape", "command", "path")
+            hidden = pl.col("reason") == "not_logged"
+            names = pl.when(hidden).then(pl.concat_str("command", "object_name", separator=" ", ignore_nulls=True))
+            shapes += hit.select(names.otherwise(told)).to_series().drop_nulls().to_list()
+    distinct = list(dict.fromkeys(cell(shape, WIDTH) for shape in shapes))
+    more = f" and {len(distinct) - SHOWN} more" if len(distinct) > SHOWN else ""
+    return "; ".join(f"`{shape}`" for shape in distinct[:SHOWN]) + more
+
+
+def _rule(name: str) -> Rule:
+    if not _rules:
+        _rules.update({rule.id: rule for rule in compile_rules(read_rules([]))})
+    return _rules[name]
+
+
+def cell(text: str, width: int = 400) -> str:
+    """Text that fits in a table's cell: on one line, no pipes, no backquotes, cut."""
+    flat = " ".join(text.split()).replace("|", "/").replace("`", "'")
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
