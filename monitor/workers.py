@@ -42,7 +42,7 @@ def work(connection: Connection) -> None:
     from threading import Thread, stack_size
 
     stack_size(STACK_BYTES)  # deep nesting ends in an answer, not in a crash, as far as the stack reaches
-    thread = Thread(target=_answer, args=(connection,))
+    thread = Thread(target=_answer_quietly, args=(connection,))
     thread.start()
     thread.join()
 
@@ -59,6 +59,12 @@ def _confine() -> None:
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     sys.setrecursionlimit(RECURSION_LIMIT)
+
+
+def _answer_quietly(connection: Connection) -> None:
+    """A fault ends the worker without a word: its traceback could quote a statement. The parent sees that it is gone."""
+    with contextlib.suppress(Exception):
+        _answer(connection)
 
 
 def _answer(connection: Connection) -> None:
