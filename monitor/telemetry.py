@@ -25,7 +25,7 @@ LOGGER = "hiswatch"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LOG_INTERVAL_SECONDS = 60.0
 MAX_LOG_KEYS = 2_000  # distinct lines remembered by the limiter
-STAGES = ("read", "parse", "understand", "protect", "enrich", "detect", "commit", "total")
+STAGES = ("read", "parse", "understand", "protect", "enrich", "detect", "commit")
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
@@ -330,7 +330,7 @@ class BatchCommitted(Event):
     rows: int
 
     def measure(self, metrics: Metrics) -> None:
-        metrics.observe("hiswatch_batch_duration_seconds", self.seconds, stage="total")
+        metrics.observe("hiswatch_batch_duration_seconds", self.seconds, stage="commit")
         metrics.count("hiswatch_batch_rows_total", self.rows)
 
 
