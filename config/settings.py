@@ -58,7 +58,10 @@ class Source(Model):
         ("utf-8", "gb18030"), min_length=1, description="tried in order for each record"
     )
     staged: bool = Field(False, description="learning mode: findings of this source are counted, not notified")
-    start_at: Literal["beginning", "end"] = Field("beginning", description="where a file is begun that was never read")
+    start_at: Literal["beginning", "end"] = Field(
+        "beginning",
+        description="where the files begin that are there when a source is read for the first time; later ones: always the beginning",
+    )
     expected_silence_minutes: int | None = Field(
         None,
         gt=0,

@@ -65,7 +65,14 @@ def tails(settings: Settings, positions: Iterable[Position]) -> list[Tail]:
     stored = list(positions)
     return [
         Tail(
-            TailSettings(name, (source.path,), source.format, settings.site.id, source.system),
+            TailSettings(
+                name,
+                (source.path,),
+                source.format,
+                settings.site.id,
+                source.system,
+                from_end=source.start_at == "end",
+            ),
             parsers()[source.format].framing,
             stored,
         )

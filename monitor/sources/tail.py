@@ -53,6 +53,7 @@ class TailSettings:
     max_files: int = 10_000
     max_open: int = 512
     forget_days: int = 30
+    from_end: bool = False  # a source never read before: what stands in its files already is passed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Tail:
         for row in positions:
             if row.source == self.name:
                 self._restore(row)
+        self._passing = settings.from_end and not self._readings  # until the first look is done
 
     # -- what the daemon calls -------------------------------------------------------------------------------------
 
@@ -336,6 +338,7 @@ class Tail:
         self._miss(entries)
         self._suspects = {i: one for i, one in self._suspects.items() if i in entries}
         self._retire(entries)
+        self._passing = False
 
     def _siblings(self, entries: Mapping[tuple[int, int], Entry]) -> dict[tuple[int, int], Entry]:
         return {one.identity: one for one in self._discovery.siblings() if one.identity not in entries}
@@ -549,6 +552,8 @@ class Tail:
         if descriptor is None:
             return
         status = os.fstat(descriptor)
+        if self._passing:
+            copied = status.st_size
         if status.st_size == 0 or (status.st_dev, status.st_ino) != entry.identity:
             os.close(descriptor)
             return

@@ -199,3 +199,22 @@ def test_however_it_is_written_and_restarted_every_byte_comes_once(
     follower.tail.close()
     assert b"".join(part for _, _, part in follower.stored) == (directory / "app.log").read_bytes()
     assert follower.gaps == []
+
+
+def test_a_new_source_may_begin_at_the_end_of_what_is_there(tmp_path: Path) -> None:
+    write(tmp_path / "app.log.1", numbered(0, 5))
+    write(tmp_path / "app.log", numbered(5, 9) + b"half a li")
+    follower = Following(tmp_path, settings={"from_end": True})
+    assert follower.look() == b""
+    write(tmp_path / "app.log", b"ne\n")
+    assert follower.look() == b"half a line\n"
+    follower.restart()
+    write(tmp_path / "app.log", numbered(9, 12))
+    assert follower.look() == numbered(9, 12)
+    write(tmp_path / "new.log", numbered(20, 25))  # what comes later is read whole
+    assert follower.look(wait=300) == numbered(20, 25)
+    (tmp_path / "app.log").rename(tmp_path / "app.log.2")
+    write(tmp_path / "app.log", numbered(12, 14))
+    follower.restart()
+    assert follower.look(wait=300) == numbered(12, 14)
+    assert follower.gaps == []
