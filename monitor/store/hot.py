@@ -79,7 +79,7 @@ class Store(OutboxTable):
         *,
         memory_limit_mb: int = 256,
         threads: int = 1,
-        checkpoint_mb: int = 16,
+        checkpoint_mb: int = 64,
         space: SpaceLimits | None = None,
         state_tables: Mapping[str, schema.Schema] = STATE_TABLES,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
