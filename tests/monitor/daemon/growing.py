@@ -99,10 +99,10 @@ class Hospital:
     def rest(self) -> int:
         return sum(log.rest for log in self.logs.values())
 
-    def grow(self, most: int) -> None:
-        """Each log by a piece of random size, cut anywhere."""
+    def grow(self, share: float) -> None:
+        """Each log by about this share of its whole length, in pieces of random size, cut anywhere."""
         for log in self.logs.values():
-            log.write(self.rng.randint(0, most))
+            log.write(self.rng.randint(0, int(2 * share * len(log.text)) + 1))
 
     def write_all(self) -> None:
         for log in self.logs.values():

@@ -15,7 +15,7 @@ from typing import Any
 from daemon import HISWATCH, Daemon, configure, daemon
 from growing import Hospital, sources_of
 from receiver import Receiver, receiver
-from running import while_alive
+from running import metric, while_alive
 from servers import answers
 
 SECRET = b"a key for the test only"
@@ -24,28 +24,30 @@ MORE = (  # messages wait for no turn, batches are many and small
     "  group_interval_seconds: 0\n  budget_per_hour: 1000\nlimits: {batch_seconds: 0.05}\n"
 )
 PACE_SECONDS = 0.02
+STEPS = 80  # in which the logs grow between two kills, about
 
 
 def survive(folder: Path, *, seed: int, kills: int, sessions: int) -> dict[str, int]:
     """The whole story; figures for the report. Everything that must hold is asserted."""
     rng = random.Random(seed)
     hospital = Hospital(folder / "logs", seed, sessions)
-    piece = max(1, hospital.rest // (kills * 60))
+    share = 1 / (kills * STEPS)
     with receiver(SECRET) as box:
         config, port = configure(
             folder / "site", sources_of(folder / "logs"), webhook=box.url, secret=SECRET, more=MORE
         )
         for number in range(kills):
             with daemon(config, port, ready=False) as running:
-                if rng.random() < 0.75:
+                if rng.random() < 0.75:  # else it dies during its start
                     while_alive(running, lambda: answers(port), "the daemon answers")
-                _grow_for(hospital, rng.uniform(0.0, 2.0), piece)
+                    while_alive(running, lambda: _commits(running, hospital, share), "it commits")
+                _grow_for(hospital, rng.uniform(0.0, 1.5), share)
                 _rotate(hospital, number, kills)
                 running.kill()
         hospital.write_all()
         with daemon(config, port) as running:
+            while_alive(running, lambda: metric(running, "hiswatch_source_lag_bytes") == 0, "no byte waits")
             while_alive(running, lambda: _all_read(running, hospital), "every file is read to its end")
-            while_alive(running, lambda: _nothing_waits(running), "every message is sent")
             figures = _accounts(running, hospital)
             told = _findings(running)
             figures |= _deliveries(running, box)
@@ -57,10 +59,15 @@ def survive(folder: Path, *, seed: int, kills: int, sessions: int) -> dict[str, 
     return {"kills": kills, "findings": len(told), **figures}
 
 
-def _grow_for(hospital: Hospital, seconds: float, piece: int) -> None:
+def _commits(running: Daemon, hospital: Hospital, share: float) -> bool:
+    hospital.grow(share)
+    return metric(running, "hiswatch_batch_rows_total") > 0
+
+
+def _grow_for(hospital: Hospital, seconds: float, share: float) -> None:
     pace, limit = threading.Event(), time.monotonic() + seconds
     while time.monotonic() < limit:
-        hospital.grow(piece)
+        hospital.grow(share)
         pace.wait(PACE_SECONDS)
 
 
@@ -82,21 +89,28 @@ def _all_read(running: Daemon, hospital: Hospital) -> bool:
     return all(file.st_size == 0 or read.get((file.st_dev, file.st_ino)) == file.st_size for file in files)
 
 
-def _nothing_waits(running: Daemon) -> bool:
-    return running.query("SELECT count(*) AS n FROM outbox WHERE state = 'waiting'")[0]["n"] == 0
+ACCOUNTS = """
+    SELECT 'records' AS kind, source AS name, count(*) AS n FROM events GROUP BY source
+    UNION ALL SELECT 'records', source, count(*) FROM rejects GROUP BY source
+    UNION ALL SELECT 'records', source, sum(records)::BIGINT FROM skips GROUP BY source
+    UNION ALL SELECT 'twice', event_id, count(*) FROM events GROUP BY event_id HAVING count(*) > 1
+    UNION ALL SELECT 'twice', generation, count(*) FROM events GROUP BY generation, position HAVING count(*) > 1
+    UNION ALL SELECT 'batches', '', count(*) FROM batches
+"""
 
 
 def _accounts(running: Daemon, hospital: Hospital) -> dict[str, int]:
     """events + rejects + skips = records written, by source; nothing twice."""
     counted: Counter[str] = Counter()
-    for table, amount in (("events", "count(*)"), ("rejects", "count(*)"), ("skips", "sum(records)::BIGINT")):
-        for row in running.query(f"SELECT source, {amount} AS n FROM {table} GROUP BY source"):
-            counted[row["source"]] += row["n"]
+    other: dict[str, list[dict[str, Any]]] = {"twice": [], "batches": []}
+    for row in running.query(ACCOUNTS):
+        if row["kind"] == "records":
+            counted[row["name"]] += row["n"]
+        else:
+            other[row["kind"]].append(row)
     assert counted == {name: log.records for name, log in hospital.logs.items()}
-    assert running.query("SELECT event_id FROM events GROUP BY event_id HAVING count(*) > 1") == []
-    places = "SELECT source, generation, position FROM events GROUP BY ALL HAVING count(*) > 1"
-    assert running.query(places) == []
-    return {"records": sum(counted.values()), "batches": running.query("SELECT count(*) AS n FROM batches")[0]["n"]}
+    assert other["twice"] == []
+    return {"records": sum(counted.values()), "batches": other["batches"][0]["n"]}
 
 
 def _findings(running: Daemon) -> list[dict[str, Any]]:
@@ -116,7 +130,13 @@ def _comparable(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _deliveries(running: Daemon, box: Receiver) -> dict[str, int]:
-    rows = running.query("SELECT finding_id, revision, channel, state, payload FROM outbox")
+    rows: list[dict[str, Any]] = []
+
+    def all_sent() -> bool:
+        rows[:] = running.query("SELECT finding_id, revision, channel, state FROM outbox")
+        return all(row["state"] != "waiting" for row in rows)
+
+    while_alive(running, all_sent, "every message is sent")
     keys = Counter((row["finding_id"], row["revision"], row["channel"]) for row in rows)
     assert set(keys.values()) == {1}
     assert box.bad_signatures == 0
