@@ -180,6 +180,7 @@ class _Shift:
         self._assembly = assembly
         self._settings = assembly.settings
         self._telemetry, self._health = daemon.telemetry, daemon.health
+        self._moved = threading.Event()  # a file came, went or was renamed
         self._tails: list[Tail] = tails(self._settings, store.positions())
         self._carries: dict[str, Any] = store.carries()
         assembly.restore(store)
@@ -212,7 +213,7 @@ class _Shift:
 
     def work(self) -> None:
         daemon = self._daemon
-        watcher = Watcher([folder for tail in self._tails for folder in tail.directories()], daemon.wake)
+        watcher = Watcher([folder for tail in self._tails for folder in tail.directories()], daemon.wake, self._moved)
         watcher.start()
         self._delivery.start()
         self._jobs.start()
@@ -270,6 +271,10 @@ class _Shift:
             self._jobs.run_now("publish")
 
     def _poll(self) -> list[Chunk]:
+        if self._moved.is_set():
+            self._moved.clear()
+            for tail in self._tails:
+                tail.look_again()
         budget = self._settings.limits.batch_bytes
         chunks: list[Chunk] = []
         for tail in self._tails:

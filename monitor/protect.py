@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from monitor.errors import StartError
-from parsers.sql.masking import mask
+from parsers.sql.masking import LONG_NUMBER, NUMBER, mask
 
 TOKEN_BYTES = 12  # 96 bits: no collision within a hospital's lifetime, short enough to read aloud in part
 KEY_BYTES = 32
@@ -45,7 +45,8 @@ def _load_key(path: Path) -> bytes:
 
 
 def _make_key(path: Path) -> bytes:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (path.parent.parent, path.parent):  # `parents=True` would make them with the mode of any folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = secrets.token_bytes(KEY_BYTES)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -101,21 +102,30 @@ class Protection:
 
     @staticmethod
     def shapes(shapes: pl.DataFrame) -> pl.DataFrame:
-        """Shapes of texts that were not understood may still hold what looked like code: mask them lexically."""
+        """Shapes of texts that were not understood may still hold what looked like code: mask them lexically.
+
+        Numbers as long as an identity card go from every name, also where the text was understood.
+        """
+        names = (
+            pl.col(name).list.eval(pl.element().str.replace_all(LONG_NUMBER, NUMBER)) for name in ("reads", "writes")
+        )
+        plain = pl.col("shape").str.replace_all(LONG_NUMBER, NUMBER)
         return shapes.with_columns(
-            pl.when(pl.col("understood") == "ast").then(pl.col("shape")).otherwise(mask(shapes["shape"])).alias("shape")
+            pl.when(pl.col("understood") == "ast").then(plain).otherwise(mask(shapes["shape"])).alias("shape"), *names
         )
 
     @staticmethod
     def stored(events: pl.DataFrame) -> pl.DataFrame:
-        """The columns that hold free text of a log, as they may rest on disk."""
-        paths = [
-            # a file name is evidence and stays; identity numbers and phone numbers inside it do not
-            pl.col(name).str.replace_all(r"[0-9]{11,}[0-9Xx]?", "⟦n⟧").alias(name)
-            for name in ("path", "path2")
-        ]
+        """The columns that hold free text of a log, as they may rest on disk.
+
+        A file or object name is evidence and stays; numbers as long as an identity card inside it do not.
+        """
+        names = (
+            pl.col(name).str.replace_all(LONG_NUMBER, NUMBER)
+            for name in ("path", "path2", "object_name", "client_program", "database")
+        )
         detail = mask(events["detail"]) if events["detail"].null_count() < events.height else events["detail"]
-        return events.with_columns(*paths, detail.alias("detail"))
+        return events.with_columns(*names, detail.alias("detail"))
 
     @staticmethod
     def rejects(rejects: pl.DataFrame) -> pl.DataFrame:

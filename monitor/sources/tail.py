@@ -135,6 +135,10 @@ class Tail:
         self._limit_open()
         return chunks
 
+    def look_again(self) -> None:
+        """A file came, went or was renamed: look for new ones at the next poll, though it is not time yet."""
+        self._scanned_at = None
+
     def committed(self) -> None:
         """What was polled so far is durable: its gaps need not be told again, finished files can be let go."""
         self._sent_gaps.clear()

@@ -13,24 +13,30 @@ from watchdog.observers import Observer
 
 
 class _Wake(FileSystemEventHandler):
-    def __init__(self, event: threading.Event) -> None:
+    def __init__(self, event: threading.Event, moved: threading.Event) -> None:
         self._event = event
+        self._moved = moved
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # opening and closing for reading is what we do ourselves: it must not wake us again
+        if event.event_type in {"created", "moved", "deleted"}:
+            self._moved.set()
         if event.event_type not in {"opened", "closed_no_write"}:
             self._event.set()
 
 
 class Watcher:
-    """Sets `event` when something moves in one of the directories; where that cannot be had, does nothing.
+    """Sets `event` when something happens in one of the directories, `moved` too when a file came, went or was renamed.
 
-    `active` says whether the kernel wakes us. Polling goes on either way, so falling back is silent and loses nothing.
+    `active` says whether the kernel wakes us; where that cannot be had, nothing is ever set. Polling goes on either way, so falling back is silent and loses nothing.
     """
 
-    def __init__(self, directories: Iterable[str], event: threading.Event) -> None:
+    def __init__(
+        self, directories: Iterable[str], event: threading.Event, moved: threading.Event | None = None
+    ) -> None:
         self._directories = sorted(set(directories))
         self._event = event
+        self._moved = moved or threading.Event()
         self._observer: Any = None
         self.active = False
 
@@ -39,7 +45,7 @@ class Watcher:
             observer = Observer()
             for directory in self._directories:
                 if Path(directory).is_dir():
-                    observer.schedule(_Wake(self._event), directory, recursive=False)
+                    observer.schedule(_Wake(self._event, self._moved), directory, recursive=False)
             observer.start()
         except (OSError, RuntimeError):  # no inotify here, or its watches are used up
             return

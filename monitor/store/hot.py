@@ -89,6 +89,7 @@ class Store(OutboxTable):
         self._state_tables = dict(state_tables)
         self._head, self._batch = "", 0
         self._days: set[str] = set()
+        os.umask(0o077)  # whatever this process writes from now on is its owner's alone: database, pieces, ballast
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = Lock(state_dir)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import polars as pl
+
 from config.catalogue import Catalogue
 from parsers.sql import meaning, understand
 from parsers.sql.facts import LooseTest, Slot, StatementFacts
 from parsers.sql.lexer import Scan, exact_shape, known, literal_places, scan, value_of
+from parsers.sql.masking import credentials
 from parsers.sql.structure import Limit, Statement, Structure
 
 Flagger = Callable[[StatementFacts, str], Iterable[Mapping[str, str]]]
@@ -191,6 +194,8 @@ def _object(
     statement: Statement, catalogue: Catalogue, values: _Values, shape: str, before: int, flagged: Flagger | None
 ) -> dict[str, Any]:
     facts = meaning.statement_facts(statement, catalogue)
+    if facts.understood != "ast":
+        shape = credentials(pl.Series([shape]))[0]
     aggregate = (
         {"functions": list(facts.aggregate_functions), "by": list(facts.aggregate_by)}
         if facts.aggregate_functions

@@ -26,6 +26,16 @@ _TOLD = (
     r"|\bidentified\s+with\s+\S+\s+(?:by|as)|\breplace|\bsecret)[\s=:(]+)([^\s;'\"(⟦][^\s;'\"⟦]*)"
 )
 _TOLD_MARK = r"(?i)pass|pwd|identified|secret"
+# Commands that carry a password without naming it, and options of client programs (sudo lines).
+_CARRIERS = (
+    (r"(?i)\b(identified\s+(?:with\s+\S+\s+)?(?:by|as))\s+[^\s;'\"][^;]*", f"${{1}} {CREDENTIAL}"),
+    (r"(?i)\b(sp_password|sp_addlogin|sp_addlinkedsrvlogin|sp_addremotelogin)\b[^;\r\n]*", f"${{1}} {CREDENTIAL}"),
+    (r"(?i)\b(conn|connect|expdp|impdp|exp|imp|sqlplus|sqlldr|rman)(\s+)[^\s/@]+/\S+", f"${{1}}${{2}}{CREDENTIAL}"),
+    (r"(^|\s)(--password[= ]|-p)[^\s=]\S*", f"${{1}}${{2}}{CREDENTIAL}"),
+    (r"(?i)(@\w*(?:passw|pwd)\w*\s*=\s*)\S+", f"${{1}}{CREDENTIAL}"),
+    (r"(?i)\b(set\s+\S*passw\S*(?:\s+for\s+\S+)?(?:\s+to\s+|\s*=\s*))\S+", f"${{1}}{CREDENTIAL}"),
+)
+LONG_NUMBER = r"\p{Nd}{11,}[Xx]?"  # identity card, mobile, bank card: in names of things nothing so long is needed
 
 
 def mask(texts: pl.Series) -> pl.Series:
@@ -40,8 +50,15 @@ def mask(texts: pl.Series) -> pl.Series:
         .str.replace_all(_DIGITS, NUMBER)
         .alias("text")
     )["text"]
-    secret = masked.str.contains(_TOLD_MARK).fill_null(value=False)
+    return credentials(masked).alias(texts.name)
+
+
+def credentials(texts: pl.Series) -> pl.Series:
+    """The texts without passwords that commands and programs carry, whatever their form. For text that is no query."""
+    for pattern, put in _CARRIERS:
+        texts = texts.str.replace_all(pattern, put)
+    secret = texts.str.contains(_TOLD_MARK).fill_null(value=False)
     if secret.any():
-        hidden = masked.filter(secret).str.replace_all(_TOLD, f"${{1}}{CREDENTIAL}")
-        masked = masked.scatter(secret.arg_true(), hidden)
-    return masked.alias(texts.name)
+        hidden = texts.filter(secret).str.replace_all(_TOLD, f"${{1}}{CREDENTIAL}")
+        texts = texts.scatter(secret.arg_true(), hidden)
+    return texts

@@ -103,3 +103,21 @@ def test_no_quoted_content_survives_even_when_cut(before: list[str], quoted: str
     assert "SECRETNAME" not in masked(text)
     end = len(text) - cut
     assert "SECRETN" not in masked(text[: max(end, 0)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exec sp_password null, Hunter2pw, login1",
+        "exec sp_addlinkedsrvlogin 'x', false, null, 'sa', @rmtpassword=Hunter2pw",
+        "set my.password to Hunter2pw",
+        "set password for x to Hunter2pw",
+        "alter user a identified by Hunter2pw#$!b@rest",
+        "create user a identified by 123Hunter2pw",
+        "connect scott/Hunter2pw@db",
+        "TTY=pts/0 ; USER=root ; COMMAND=/usr/bin/mysql -pHunter2pw -u root",
+        "COMMAND=/usr/bin/mysqldump --password=Hunter2pw his",
+    ],
+)
+def test_no_password_of_any_form_survives(text: str) -> None:
+    assert "unter2pw" not in mask(pl.Series([text]))[0]
