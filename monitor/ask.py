@@ -66,6 +66,8 @@ def show(frame: pl.DataFrame, console: Console) -> None:
             table.add_row(*(escape(value) for value in row))
         console.print(table)
         return
+    if not rows:
+        console.print(f"no rows: {', '.join(names)}", markup=False, soft_wrap=True)
     for number, row in enumerate(rows, start=1):
         console.rule(f"{number}", align="left")
         for name, value in zip(names, row, strict=True):

@@ -16,6 +16,7 @@ from config.loader import LoadedSite
 from monitor.alerts.outbox import KEYS, OUTBOX, Plan
 from monitor.assemble import Assembly, assembled
 from monitor.batch import batch_of
+from monitor.pipeline import Seen
 from monitor.protect import load_key
 from monitor.sources.tail import Chunk, Tail, TailSettings
 from monitor.store.hot import Store
@@ -25,9 +26,16 @@ SETTLED = 2  # looks that find nothing new before a file counts as read
 
 
 def scan_into(
-    site: LoadedSite, planned: list[tuple[Path, str]], state_dir: Path, on_bytes: Callable[[int], None] = lambda _: None
+    site: LoadedSite,
+    planned: list[tuple[Path, str]],
+    state_dir: Path,
+    on_bytes: Callable[[int], None] = lambda _: None,
+    on_seen: Callable[[Seen], None] = lambda _: None,
 ) -> pl.DataFrame:
-    """Read the files into the store; the findings that this brought (FINDINGS, latest revisions). No alerts are sent."""
+    """Read the files into the store; the findings that this brought (FINDINGS, latest revisions). No alerts are sent.
+
+    `on_seen` is told every batch after its commit; never, where all was read before.
+    """
     limits = site.settings.store
     key = load_key(state_dir / "keys" / "token.key")
     with (
@@ -42,7 +50,10 @@ def scan_into(
             quiet = 0
             while quiet < SETTLED:
                 chunks = _poll(tails, site.settings.limits.batch_bytes)
-                carries = _commit(store, assembly, chunks, carries) if chunks else carries
+                if chunks:
+                    seen = _commit(store, assembly, chunks, carries)
+                    carries = dict(seen.read.carries)
+                    on_seen(seen)
                 quiet = 0 if chunks else quiet + 1
                 on_bytes(sum(len(chunk.data) for chunk in chunks))
         finally:
@@ -80,10 +91,10 @@ def _poll(tails: Iterable[Tail], budget: int) -> list[Chunk]:
     return [replace(chunk, origin=replace(chunk.origin, replay=True)) for chunk in chunks]
 
 
-def _commit(store: Store, assembly: Assembly, chunks: list[Chunk], carries: dict[str, Carry]) -> dict[str, Carry]:
+def _commit(store: Store, assembly: Assembly, chunks: list[Chunk], carries: dict[str, Carry]) -> Seen:
     now = datetime.now(UTC)
     seen = assembly.pipeline.run(chunks, carries, now)
     nothing = Plan(pl.DataFrame(schema=OUTBOX), pl.DataFrame(schema=KEYS), {})
     store.commit(batch_of(seen, seen.observed.findings, chunks, nothing, now))
     assembly.committed()
-    return dict(seen.read.carries)
+    return seen

@@ -204,6 +204,20 @@ def query(
     run_query_command(sql, config, state_dir, limit, json_lines=json_lines)
 
 
+@app.command()
+@answering
+def token(
+    value: Annotated[str, typer.Argument(help="Patient number; - reads it from standard input, one a line.")],
+    config: OptionalConfig = None,
+    state_dir: Annotated[Path | None, typer.Option(help="The store's folder, instead of --config.")] = None,
+    json_lines: Json = False,
+) -> None:
+    """Print the token that stands for a patient's number in the store. 患者标识对应的令牌。"""
+    from monitor.token import print_tokens
+
+    print_tokens(value, config, state_dir, as_json=json_lines)
+
+
 @app.command("check-config")
 @answering
 def check_config(config: Annotated[Path, typer.Argument(help="hospital.yaml")], json_lines: Json = False) -> None:

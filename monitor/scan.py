@@ -72,8 +72,10 @@ def run_scan(
     if store is not None:
         from monitor.backfill import scan_into
 
+        stored = _Counts()
         with progress_bar(planned, shown=not json_lines) as progress:
-            found = scan_into(site, planned, store, progress)
+            found = scan_into(site, planned, store, progress, stored.add)
+        print(stored if stored.batches else f"already read: nothing new in {len(planned)} files", file=sys.stderr)
     else:
         found = _report(site, planned, json_lines=json_lines)
     zone, language = settings.zone, settings.alerts.language or settings.language
@@ -101,9 +103,10 @@ class _Counts:
     """Every record is an event, a reject or a counted skip: say how many of each."""
 
     def __init__(self) -> None:
-        self.events = self.rejects = self.skips = 0
+        self.batches = self.events = self.rejects = self.skips = 0
 
     def add(self, seen: Seen) -> None:
+        self.batches += 1
         self.events += seen.events.height
         self.rejects += seen.rejects.height
         self.skips += sum(records for records, _ in seen.read.skips.values())

@@ -120,9 +120,9 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _bind_fault(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "the port is taken by another program (another hiswatch?); free it or set another web.port"
+        return "the port is taken by another program (another hiswatch?); free it or set another web.listen"
     if error.errno == errno.EADDRNOTAVAIL:
-        return "not an address of this machine; correct web.host"
+        return "not an address of this machine; correct web.listen"
     if error.errno == errno.EACCES:
         return "no right to bind this port; use one above 1023"
     return os.strerror(error.errno or 0)

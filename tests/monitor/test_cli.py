@@ -74,7 +74,7 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["run"], ["demo"], ["scan"], ["events"], ["explain"], ["query"], ["check-config"], ["rules"], ["alerts"],
+    [[], ["run"], ["demo"], ["scan"], ["events"], ["explain"], ["query"], ["token"], ["check-config"], ["rules"], ["alerts"],
      ["alerts", "test"]],
 )  # fmt: skip
 def test_every_command_explains_itself(command: list[str]) -> None:
@@ -114,17 +114,29 @@ def test_scan_prints_findings_as_lines_and_nothing_else() -> None:
 
 
 def test_scan_of_named_files_for_people() -> None:
-    out, _ = hiswatch("scan", "--config", DEMO / "hospital.yaml", DEMO / "logs" / "postgresql-2026-11-12.csv")
-    assert "critical" in out
+    """Not on a terminal: full width, nothing cut or folded; in the order in which the findings began."""
+    arguments = ("scan", "--config", DEMO / "hospital.yaml", DEMO / "logs" / "postgresql-2026-11-12.csv")
+    out, _ = hiswatch(*arguments)
+    assert "…" not in out
+    assert "critical" not in out
+    begun = re.findall(r"^│ (\d\d-\d\d \d\d:\d\d:\d\d)", out, re.MULTILINE)
+    assert begun == sorted(begun)
+    assert len(begun) == len(objects(hiswatch(*arguments, "--json")[0]))
+    assert "严重" in out
     assert "EXF-" in out
 
 
 def test_scan_into_a_store_brings_nothing_twice(site: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    first = objects(hiswatch("scan", "--config", site, "--store", store, "--json")[0])
+    out, err = hiswatch("scan", "--config", site, "--store", store, "--json")
+    first = objects(out)
     assert first
+    assert re.search(r"\d+ records: \d+ events, \d+ rejects, \d+ skips", err)
     counted = hiswatch("query", "--state-dir", store, "--json", "SELECT count(*) AS n FROM events")[0]
-    assert objects(hiswatch("scan", "--config", site, "--store", store, "--json")[0]) == []
+    assert hiswatch("scan", "--config", site, "--store", store, "--json") == (
+        "",
+        "already read: nothing new in 1 files\n",
+    )
     assert hiswatch("query", "--state-dir", store, "--json", "SELECT count(*) AS n FROM events")[0] == counted
     rows = objects(hiswatch("query", "--state-dir", store, "--json", "SELECT id, rule FROM findings")[0])
     assert {row["id"] for row in rows} == {finding["id"] for finding in first}
@@ -303,6 +315,48 @@ def test_query_refuses_what_is_no_question(site: Path, tmp_path: Path, sql: str)
 def test_query_needs_one_place(site: Path, tmp_path: Path) -> None:
     assert "--config" in hiswatch("query", "SELECT 1", status=2)[1]
     assert "not both" in hiswatch("query", "--config", site, "--state-dir", tmp_path, "SELECT 1", status=2)[1]
+
+
+def test_query_through_a_pipe_is_tab_separated_whatever_the_folder_is_called(site: Path, tmp_path: Path) -> None:
+    hiswatch("scan", "--config", site, "--store", tmp_path / "store", "--json")
+    asking = "SELECT event_id, account, patient_tokens, statement_masked, detail FROM events ORDER BY position"
+    out, _ = hiswatch("query", "--state-dir", "store", asking, cwd=tmp_path)
+    header, *rows = out.rstrip("\n").split("\n")
+    assert header == "event_id\taccount\tpatient_tokens\tstatement_masked\tdetail"
+    assert len(rows) > 100
+    assert all(row.count("\t") == 4 for row in rows)
+    hostile = "SELECT 'a' || chr(9) || chr(10) || chr(27) || '[31m' AS text, NULL AS nothing, ['x', 'y'] AS list"
+    out, _ = hiswatch("query", "--state-dir", "store", hostile, cwd=tmp_path)
+    assert out == "text\tnothing\tlist\na⟨U+0009⟩⟨U+000A⟩⟨U+001B⟩[31m\t\tx, y\n"
+
+
+# -- token -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_the_one_of_the_store(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    from monitor.protect import Protection, load_key
+
+    token = Protection(load_key(store / "keys" / "token.key")).token("0001234567")
+    assert hiswatch("token", "0001234567", "--state-dir", store) == (token + "\n", "")
+    given = b" 0001234567\r\n\n0007654321\n"
+    out, err = hiswatch("token", "-", "--state-dir", "store", "--json", given=given, cwd=tmp_path)
+    answers = objects(out)
+    assert [set(answer) for answer in answers] == [{"token"}] * 2
+    assert answers[0]["token"] == token != answers[1]["token"]
+    assert err == ""
+
+
+def test_a_token_needs_the_key_of_the_store_and_makes_none(site: Path, tmp_path: Path) -> None:
+    store = tmp_path / "none"
+    assert "there is no key here" in hiswatch("token", "1", "--state-dir", store, status=2)[1]
+    assert "there is no key here" in hiswatch("token", "1", "--config", site, status=2)[1]
+    assert not store.exists()
+    assert "--config" in hiswatch("token", "1", status=2)[1]
+    hiswatch("scan", "--config", site, "--store", store, "--json")
+    assert "no value" in hiswatch("token", " ", "--state-dir", store, status=2)[1]
+    assert "no value" in hiswatch("token", "-", "--state-dir", store, given=b"\n", status=2)[1]
+    assert "not UTF-8" in hiswatch("token", "-", "--state-dir", store, given=b"\xff", status=2)[1]
 
 
 # -- check-config, rules ---------------------------------------------------------------------------------------------
