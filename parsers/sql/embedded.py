@@ -649,7 +649,8 @@ def _execute(text: Text, words: list[Word]) -> Statement | None:
 
 
 def _prepare(text: Text, words: list[Word]) -> Statement:
-    if from_ := _after(words[:6], "from"):
+    # MySQL: PREPARE s FROM '…'; elsewhere FROM is that of the query behind AS.
+    if text.dialect == "mysql" and (from_ := _after(words[:6], "from")):
         return _executed(text, words[from_:], "prepare")
     start = _after(words, "as")
     inner = tuple(statements(text, words[start:])) if start and start < len(words) else ()
