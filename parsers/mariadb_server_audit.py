@@ -23,6 +23,8 @@ from parsers.registry import Carry, Parsed, parser
 from parsers.stamps import local_time
 
 QUERY_LOG_LIMIT = 1024  # server_audit_query_log_limit by default: bytes of the escaped text
+# client gone or too slow while rows were sent, interrupted, statement timeout: rows may have left
+_PARTLY_SENT = ("1160", "1161", "1317", "1969")
 _NAME_BYTES = 512  # a broken name is at most this long: 128 characters of the user name, or two table names
 _NAME_LINES = 8
 _CONNECTIONS = ("CONNECT", "DISCONNECT", "FAILED_CONNECT", "CHANGEUSER", "PROXY_CONNECT")
@@ -273,7 +275,9 @@ def events_of(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
         .when(col("operation").is_in(_CONNECTIONS))
         .then(pl.lit("login"))
         .otherwise(pl.lit("query")),
-        outcome=pl.when(failed | refused)
+        outcome=pl.when(query & col("code").is_in(_PARTLY_SENT))
+        .then(pl.lit("unknown"))
+        .when(failed | refused)
         .then(pl.lit("failed"))
         .when(col("code").is_not_null())
         .then(pl.lit("ok"))

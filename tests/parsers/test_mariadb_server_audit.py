@@ -46,6 +46,15 @@ def test_gbk_is_decoded_after_unescaping(statement):
     assert parse(query(statement, encoding="gb18030")).events["statement"].to_list() == [statement]
 
 
+@pytest.mark.parametrize(
+    ("errno", "outcome"),
+    [(0, "ok"), (1142, "failed"), (1160, "unknown"), (1161, "unknown"), (1317, "unknown"), (1969, "unknown")],
+)
+def test_a_statement_that_broke_off_may_have_sent_rows(errno, outcome):
+    event = parse(query("select * from patients", errno)).events.row(0, named=True)
+    assert (event["outcome"], event["error_code"]) == (outcome, str(errno) if errno else None)
+
+
 def test_encodings_are_decided_line_by_line():
     events = parse(
         query("select '药品'")
