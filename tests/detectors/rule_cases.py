@@ -18,6 +18,19 @@ UNTOLD_TEXT = {
     "object_name": "his.t",
 }
 CURSOR = UNTOLD | {"verb": "declare"}
+PER_PATIENT = {"aggregate_functions": ["count"], "aggregate_by": ["identity", "patient_key", "contact"]}
+ONE_ROW = WHOLE | {"rows": 1}
+# as `hiswatch explain` names them: sqlglot spells out some
+GATHERING = ("string_agg", "array_agg", "group_concat", "listagg", "j_s_o_n_array_agg", "j_s_o_n_b_object_agg")
+GATHERED = (
+    "select xmlagg(xmlelement(name a,name))from patients",
+    "select jsonb_agg(to_jsonb(p))from patients p",
+    "select json_object_agg(id_card_no,name)from patients",
+    "select json_arrayagg(name)from patients",
+    "select array(select name from patients)",
+    "select query_to_xml('?',true,false,'?')",
+    "select * from patients for json auto",
+)
 
 
 def many(count, make, step=0.01, **columns):
@@ -73,10 +86,22 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
             "four thousand patients read without a condition": [query(**BIG)],
             "a copy to the client whose rows the log does not tell": [query(verb="copy", **UNTOLD)],
             "contact data counts like identity": [query(**(BIG | {"output_classes": ["contact"]}))],
+            "a count beside the names of all patients": [query(**BIG, **PER_PATIENT)],
+            "the same where the log tells no rows": [query(**UNTOLD, **PER_PATIENT)],
+            "a count in a subquery, rows untold": [query(**UNTOLD, aggregate_functions=["count"], shape="select name,(select count(*)from v where v.id=p.id)from p")],
+            **{f"all patients in one row by {name}": [query(**ONE_ROW, aggregate_functions=[name])] for name in GATHERING},
+            **{f"all patients in one row: {shape}": [query(**ONE_ROW, shape=shape)] for shape in GATHERED},
+            "gathered by department, rows untold": [query(**UNTOLD, aggregate_functions=["group_concat"], aggregate_by=["department"])],
+            "run under the text of its preparation": [query(**(BIG | {"rows": 12000}), verb="prepare", command="SELECT")],
         },
         {
             "one patient by key": [query(output_classes=P, restriction="point")],
-            "a count of all patients": [query(**BIG, aggregate_functions=["count"])],
+            "a count of all patients": [query(**(BIG | {"output_classes": []}), aggregate_functions=["count"])],
+            "counts by sex": [query(**(WHOLE | {"rows": 3}), aggregate_functions=["count"], aggregate_by=["identity"])],
+            "counts by sex, rows untold": [query(**UNTOLD, aggregate_functions=["count"], aggregate_by=["identity"], shape="select sex,count(*)from patients group by sex")],
+            "the newest name, rows untold": [query(**UNTOLD, aggregate_functions=["max"], shape="select max(created_at)from patients")],
+            "a statement is prepared": [query(**UNTOLD, verb="prepare", command="PREPARE")],
+            "its plan is shown": [query(**BIG, command="EXPLAIN")],
             "a table that holds twelve rows": [query(**(WHOLE | {"rows": 12}))],
             "the first two hundred rows in a query tool": [query(**(WHOLE | {"rows": 200, "bound": 200}))],
             "the statement was refused": [query(**BIG, outcome="failed")],
@@ -88,11 +113,13 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
             "six reads of a thousand rows within an hour": [query(9 * i, output_classes=P, restriction="range", rows=1000) for i in range(6)],
             "one list of five thousand rows": [query(output_classes=["lab"], restriction="range", rows=5000)],
             "a report server outside its scope": [query(output_classes=P, restriction="range", rows=6000, **service(in_scope=False))],
+            "names with a count beside them": [query(output_classes=P, restriction="range", rows=6000, **PER_PATIENT)],
         },
         {
             "the same six reads over a day": [query(200 * i, output_classes=P, restriction="range", rows=1000) for i in range(6)],
             "one row below the line": [query(output_classes=P, restriction="range", rows=4999)],
             "the application at its usual work": [query(output_classes=P, restriction="range", rows=9000, **service())],
+            "statistics by day and diagnosis": [query(output_classes=["clinical"], restriction="range", rows=9000, aggregate_functions=["count"], aggregate_by=["clinical"])],
             "drug prices are not patients": [query(output_classes=["drug"], restriction="range", rows=9000)],
         },
     ),
@@ -181,11 +208,14 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "EXF-08": (
         {
             "patients copied into a table of one's own": [query(verb="create", destination="table", output_classes=P, rows=4000, restriction="none")],
+            "with a count beside the names": [query(verb="create", destination="table", **BIG, **PER_PATIENT)],
+            "all patients in one value": [query(verb="create", destination="table", **ONE_ROW, aggregate_functions=["string_agg"])],
             "insert from a select over a range": [query(verb="insert", destination="table", output_classes=["clinical"], restriction="range", rows=900)],
         },
         {
             "one patient's row copied": [query(verb="insert", destination="table", output_classes=P, restriction="point")],
             "a summary without patients": [query(verb="insert", destination="table", output_classes=["drug"], restriction="none", rows=90)],
+            "counts by sex stored, rows untold": [query(verb="create", destination="table", **UNTOLD, aggregate_functions=["count"], aggregate_by=["identity"])],
             "counts stored for a report": [query(verb="insert", destination="table", output_classes=P, restriction="none", aggregate_functions=["count"])],
         },
     ),
@@ -232,12 +262,13 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         },
     ),
     "EXF-17": (
-        {"a cursor over all patients": [query(**CURSOR)], "a cursor over a range": [query(**(CURSOR | {"restriction": "range"}))]},
-        {"a cursor over one patient": [query(**(CURSOR | {"restriction": "point"}))], "a cursor over departments": [query(verb="declare", output_classes=[])]},
+        {"a cursor over all patients": [query(**CURSOR)], "with a count beside the names": [query(**CURSOR, **PER_PATIENT)], "a cursor over a range": [query(**(CURSOR | {"restriction": "range"}))]},
+        {"a cursor over one patient": [query(**(CURSOR | {"restriction": "point"}))], "a cursor over counts by sex": [query(**CURSOR, aggregate_functions=["count"], aggregate_by=["identity"])], "a cursor over departments": [query(verb="declare", output_classes=[])]},
     ),
     "EXF-20": (
         {
             "all hashes read": [query(output_classes=["credential"], restriction="none", rows=200)],
+            "all hashes in one row": [query(output_classes=["credential"], restriction="none", rows=1, aggregate_functions=["string_agg"])],
             "rows unknown": [query(output_classes=["credential", "staff"], restriction="range", rows=None, rows_kind="unknown")],
         },
         {
@@ -313,9 +344,16 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "ACC-03": (
         {
             "an account nobody registered": [login(account="x9", person=None, account_registered=False, actor_kind="unknown")],
-            "a failed try of one": [login(account="admin", account_registered=False, outcome="failed")],
+            "it reads although its log-in is in no log": [query(account="x9", account_registered=False, outcome="failed")],
         },
-        {"a registered account": [login()], "no register was written yet": [login(account_registered=None)]},
+        {"a registered account": [login()], "no register was written yet": [login(account_registered=None)], "a failed try of one": [login(account="admin", account_registered=False, outcome="failed")]},
+    ),
+    "ACC-03b": (
+        {
+            "a name that does not exist is tried": [login(account="admin", account_registered=False, outcome="failed")],
+            "nine hundred names from one address": [login(i * 0.01, account=f"a{i}", account_registered=False, outcome="failed") for i in range(900)],
+        },
+        {"a registered name": failures(9), "the log-in succeeded": [login(account="x9", account_registered=False)], "no register was written yet": [login(account_registered=None, outcome="failed")]},
     ),
     "ACC-05": (
         {"an account is made": [query(verb="create", privilege_change=True)], "a password is changed": [query(verb="alter", privilege_change=True)]},
