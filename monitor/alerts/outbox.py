@@ -42,7 +42,7 @@ KEYS = {"finding_id": pl.String(), "revision": pl.UInt32(), "channel": pl.String
 HOUR = timedelta(hours=1)
 CHAINS = frozenset({"XFR-02"})
 AT_ONCE = frozenset({"AUD", "SRC"})
-SITE_BUDGET_PER_HOUR = 600  # first messages of all stories together; above it they share one story
+SITE_BUDGET_PER_HOUR = 600  # first messages of all stories together; above it all but critical ones share one story
 OVERFLOW = "overflow"
 MAX_STORIES = 10_000
 MAX_ENTRIES = 100  # findings that a story remembers, the worst and newest
@@ -114,7 +114,10 @@ def plan(findings: pl.DataFrame, stories: Stories, now: datetime, settings: Outb
 def _grouped(
     findings: pl.DataFrame, stories: Stories, now: datetime, settings: OutboxSettings
 ) -> dict[str, list[Finding]]:
-    """Findings to notify by story; those of new stories beyond the site's budget share one."""
+    """Findings to notify by story; those of new stories beyond the site's budget share one, unless they are critical.
+
+    Noise is cheap to make, so a flood of it must not be able to hide what matters.
+    """
     groups: defaultdict[str, list[Finding]] = defaultdict(list)
     room: int | None = None
     for finding in findings.filter("notify").iter_rows(named=True):
@@ -122,7 +125,7 @@ def _grouped(
         if story_id not in groups and not _known(stories.get(story_id), now, settings):
             room = _room(stories, now) if room is None else room
             room -= 1
-            if room < 0:
+            if room < 0 and RANK[finding["severity"]] < WORST:
                 story_id = OVERFLOW
         groups[story_id].append(finding)
     return dict(groups)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -195,6 +196,41 @@ def test_a_storm_of_stories_shares_one_story_and_loses_none(site: Site) -> None:
     shared = next(message for message in delivered if message["story"]["id"] == outbox.OVERFLOW)
     assert shared["kind"] == "summary"
     assert shared["story"]["total"] == 2000 - outbox.SITE_BUDGET_PER_HOUR
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    news=st.lists(
+        st.tuples(st.sampled_from(["medium", "high", "critical"]), st.integers(1, 8)), min_size=1, max_size=40
+    ),
+    cuts=st.sets(st.integers(1, 39), max_size=5),
+    restarts=st.booleans(),
+)
+def test_no_critical_finding_is_swallowed_by_a_storm(
+    news: list[tuple[str, int]], cuts: set[int], restarts: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "SITE_BUDGET_PER_HOUR", 2)
+        site = Site(restarts=restarts)
+        rows = [finding(n, level=level, story=f"s{story}") for n, (level, story) in enumerate(news, 1)]
+        bounds = [0, *sorted(cut for cut in cuts if cut < len(rows)), len(rows)]
+        told: set[str] = set()
+        for second, (start, end) in enumerate(itertools.pairwise(bounds)):
+            batch = rows[start:end]
+            messages = site.batch(second, *batch)
+            for row in (row for row in batch if row["severity"] == "critical"):
+                own = [message for message in messages if message["story"]["id"] == row["story"]]
+                assert any(item["id"] == row["id"] for message in own for item in message["story"]["findings"])
+                # the first critical of a story goes at once, whatever was told before
+                assert row["story"] in told or own[0]["delay"] == 0
+            told |= {row["story"] for row in batch if row["severity"] == "critical"}
+
+
+def test_a_finding_that_was_only_part_of_the_storm_gets_its_own_story_when_critical(site: Site) -> None:
+    site.batch(0, *(finding(number, level="medium", story=f"s{number}") for number in range(1, 700)))
+    assert "s699" not in site.stories
+    (message,) = site.batch(1, finding(699, revision=2, level="critical", story="s699"))
+    assert (message["story"]["id"], message["kind"], message["delay"]) == ("s699", "alert", 0)
 
 
 def test_two_hundred_stories_in_an_hour_are_all_told_at_once(site: Site) -> None:
