@@ -8,6 +8,7 @@ from config.register import Register
 from config.settings import Alertmanager, Settings, Smtp, Webhook
 from monitor.alerts.alertmanager import AlertmanagerChannel
 from monitor.alerts.channel import Channel
+from monitor.alerts.message import site_key
 from monitor.alerts.outbox import OutboxSettings
 from monitor.alerts.smtp import SmtpChannel
 from monitor.alerts.texts import Texts
@@ -59,7 +60,7 @@ def outbox_settings(settings: Settings, register: Register | None, texts: Texts)
         budget_per_hour=alerts.budget_per_hour,
         forget_hours=alerts.repeat_hours,
         texts=texts,
-        names=dict(_names(register)) if register is not None else {},
+        names={site_key(settings.site.id): settings.site.name, **(dict(_names(register)) if register else {})},
     )
 
 

@@ -163,7 +163,7 @@ def text_of(message: Mapping[str, Any], rule: RuleText, names: Names, language: 
         lines.append(label(language, "summary"))
     parts = [
         ("who", _who(message, names, language)),
-        ("where", _where(message, language)),
+        ("where", _where(message, names, language)),
         ("when", _when(message, language)),
         ("what", label(language, "list").join(message["objects"])),
         ("how_much", _how_much(message, language)),
@@ -182,7 +182,7 @@ def text_of(message: Mapping[str, Any], rule: RuleText, names: Names, language: 
 
 
 def _who(message: Mapping[str, Any], names: Names, language: Language) -> str:
-    person = _named(message["person"], names) or label(language, "unknown_person")
+    person = _named(message["person"], names) or (label(language, "unknown_person") if message["account"] else "")
     account = (
         f"{label(language, 'account')} {message['account']}" if message["account"] else label(language, "no_account")
     )
@@ -196,6 +196,11 @@ def _who(message: Mapping[str, Any], names: Names, language: Language) -> str:
     return label(language, "comma").join(part for part in parts if part)
 
 
+def site_key(site: str) -> str:
+    """Where `Names` holds the name of a site: a key that no id of a person or vendor can be."""
+    return f"site:{site}"
+
+
 def _named(identifier: str | None, names: Names) -> str:
     if identifier is None:
         return ""
@@ -203,9 +208,10 @@ def _named(identifier: str | None, names: Names) -> str:
     return f"{visible(name)} ({identifier})" if name and name != identifier else identifier
 
 
-def _where(message: Mapping[str, Any], language: Language) -> str:
+def _where(message: Mapping[str, Any], names: Names, language: Language) -> str:
+    site = visible(names.get(site_key(message["site"]), ""))
     parts = [
-        message["site"],
+        f"{site} ({message['site']})" if site else message["site"],
         message["system"],
         f"{label(language, 'source')} {message['source']}" if message["source"] else "",
     ]

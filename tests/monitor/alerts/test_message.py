@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.findings import FAMILIES
 from monitor.alerts import texts
-from monitor.alerts.message import compose, entry, shown_object, visible
+from monitor.alerts.message import compose, entry, shown_object, site_key, visible
 from monitor.alerts.texts import Language, RuleText
 
 AT = datetime(2026, 11, 22, 18, 0, 1, 250_000, tzinfo=UTC)
@@ -40,7 +40,7 @@ def message(language: Language = "zh", others: tuple[dict[str, Any], ...] = (), 
         language=language,
         zone=ZONE,
         texts={"EXF-06": RuleText("夜间备份作业", "The nightly backup", "", "")},
-        names={"zhang": "张工", "wx": "卫信公司"},
+        names={"zhang": "张工", "wx": "卫信公司", site_key("zhang"): "市一院"},
         send_after=AT,
     )
 
@@ -96,10 +96,18 @@ def test_estimated_rows_say_so() -> None:
     assert "120,000 行（估算）" in message(rows_kind="estimated")["text"]
 
 
-def test_an_unknown_person_is_named_as_such() -> None:
-    text = message(person=None, vendor=None, account=None, client_ip=None)["text"]
-    assert "登记簿中没有此人" in text
-    assert "日志未记录账号" in text
+def test_the_site_has_its_name_and_a_person_of_the_same_id_keeps_theirs() -> None:
+    text = message(site="zhang")["text"]
+    assert "何处：市一院 (zhang)，his" in text
+    assert "张工 (zhang)" in text
+    assert "何处：demo，his" in message()["text"]
+
+
+def test_an_account_of_no_person_is_named_as_such() -> None:
+    """It may be a registered account of a service: the message says no more than that no person stands behind it."""
+    text = message(person=None, vendor=None)["text"]
+    assert "谁：账号未对应到登记的人员，账号 vendor_wx_zhang" in text
+    assert "谁：日志未记录账号\n" in message(person=None, vendor=None, account=None, client_ip=None)["text"]
 
 
 def test_the_other_findings_of_the_story_are_listed_in_the_order_of_time() -> None:
