@@ -27,6 +27,7 @@ from monitor.errors import StartError
 from monitor.health import Health
 from monitor.jobs import Job, Jobs
 from monitor.observing import Observing
+from monitor.pipeline import Seen
 from monitor.protect import load_key
 from monitor.sources.tail import Chunk, Tail
 from monitor.sources.watcher import Watcher
@@ -34,10 +35,12 @@ from monitor.store.control import ControlServer
 from monitor.store.hot import CommitFailed, Store, StoreFull
 from monitor.store.lock import Lock, StoreLocked
 from monitor.telemetry import CommitFailed as CommitFailedEvent
-from monitor.telemetry import ConfigReloaded, Started, Stopped, Telemetry, configure_logging
+from monitor.telemetry import ConfigReloaded, DetectorFailed, Started, Stopped, Telemetry, configure_logging
 from monitor.upkeep import forget, prune, tidy
 from monitor.web import Web
 
+CAREFUL_BYTES = 65_536  # of one file at a time, after a batch that a stage broke on
+CAREFUL_TURNS = 300  # as many as the largest batch has such pieces
 PAUSE_SECONDS = 5.0  # between attempts when the store cannot be written
 DAY_SECONDS = 86_400
 
@@ -171,6 +174,10 @@ def _place(error: BaseException) -> str:
     return " < ".join(f"{path.parent.name}/{path.name}:{line}" for path, line in reversed(ours[-3:]))
 
 
+class _ReadInPieces(Exception):
+    """A stage broke on a batch of many records: find the piece it is about."""
+
+
 class _Shift:
     """One configuration's time of work: from start or reload to stop or the next reload."""
 
@@ -180,6 +187,7 @@ class _Shift:
         self._assembly = assembly
         self._settings = assembly.settings
         self._telemetry, self._health = daemon.telemetry, daemon.health
+        self._careful_turns = 0
         self._moved = threading.Event()  # a file came, went or was renamed
         self._tails: list[Tail] = tails(self._settings, store.positions())
         self._carries: dict[str, Any] = store.carries()
@@ -250,10 +258,16 @@ class _Shift:
             if chunks or silent.height:
                 self._commit(chunks, silent, now)
             self._keep_up()
+        except _ReadInPieces:
+            self._careful_turns = CAREFUL_TURNS
+            for tail in self._tails:
+                tail.seek_back(self._store.positions())
+            return True
         except (CommitFailed, StoreFull) as error:
             self._fall_back(error)
             return False
         self._health.clear("store_failed")
+        self._careful_turns = max(0, self._careful_turns - 1)
         if not chunks:
             return False
         full = sum(len(chunk.data) for chunk in chunks) >= self._settings.limits.batch_bytes // 2
@@ -277,13 +291,15 @@ class _Shift:
                 tail.look_again()
         budget = self._settings.limits.batch_bytes
         chunks: list[Chunk] = []
+        if self._careful_turns:
+            return next((found for tail in self._tails if (found := tail.poll(CAREFUL_BYTES))), [])
         for tail in self._tails:
             chunks += tail.poll(max(budget // max(1, len(self._tails)), 1 << 20))
         self._health.put("source_failed", present=self._daemon.observing.lags(self._tails))
         return chunks
 
     def _commit(self, chunks: list[Chunk], silent: pl.DataFrame, now: datetime) -> None:
-        seen = self._assembly.pipeline.run(chunks, self._carries, now)
+        seen = self._understood(chunks, now)
         findings = pl.concat([seen.observed.findings, silent]) if silent.height else seen.observed.findings
         plan = self._delivery.plan(findings, now)
         started = time.monotonic()
@@ -303,6 +319,21 @@ class _Shift:
         counts["findings"] += findings.filter(pl.col("revision") == 1).height
         if findings.height:
             self._daemon.on_findings(findings)
+
+    def _understood(self, chunks: list[Chunk], now: datetime) -> Seen:
+        """The batch through the pipeline.
+
+        One that a stage breaks on is read again in small pieces; the piece it is about becomes a reject, the rest goes on.
+        """
+        try:
+            return self._assembly.pipeline.run(chunks, self._carries, now)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not cost the daemon or a record: it is counted and named
+            self._telemetry.emit(DetectorFailed("pipeline", type(error).__name__))
+            self._health.set("detector_failed")
+            self._assembly.restore(self._store)  # what was half counted must not be counted on
+            if self._careful_turns:
+                return self._assembly.pipeline.refused(chunks, self._carries)
+            raise _ReadInPieces from None
 
     def _fall_back(self, error: Exception) -> None:
         """The batch may or may not be durable: go on from what the store says, never from memory."""

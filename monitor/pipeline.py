@@ -17,7 +17,8 @@ from detectors.engine import Engine, Observed
 from monitor.protect import Protection
 from monitor.sources.reading import Gap
 from monitor.sources.tail import gap_events
-from parsers.events import CONTEXT, EVENTS, FACTS, Origin, check, empty
+from parsers.decoding import decode
+from parsers.events import CONTEXT, EVENTS, FACTS, REJECTS, Origin, check, empty
 from parsers.registry import Carry, Parsed, Parser
 from parsers.sql.stage import Understanding
 
@@ -93,6 +94,25 @@ class Pipeline:
         clock.lap("detect")
         shapes = self.protection.shapes(self.understanding.new_shapes())
         return Seen(read, enriched, shapes, self.protection.rejects(read.rejects), observed, clock.laps)
+
+    def refused(self, chunks: Iterable[Chunk], carries: Mapping[str, Carry]) -> Seen:
+        """Chunks that a stage broke on, as rejects with their place: nothing is lost, and reading goes on behind them."""
+        rejects = [
+            _with_origin(
+                pl.DataFrame(
+                    [(chunk.origin.position, len(chunk.data), "failed", decode(chunk.data[:4096]))],
+                    schema=REJECTS,
+                    orient="row",
+                ),
+                chunk.origin,
+            )
+            for chunk in chunks
+            if chunk.data
+        ]
+        read = Read(empty(EVENTS), pl.concat(rejects) if rejects else empty(STORED_REJECTS), {}, dict(carries))
+        nothing = empty(EVENTS, FACTS, CONTEXT)
+        shapes = self.protection.shapes(self.understanding.new_shapes())
+        return Seen(read, nothing, shapes, self.protection.rejects(read.rejects), Observed())
 
     def read(self, chunks: Iterable[Chunk], carries: Mapping[str, Carry]) -> Read:
         """Parse only."""

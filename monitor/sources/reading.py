@@ -208,13 +208,18 @@ class Reading:
         """
         assert self.descriptor is not None
         before = len(self.tail)
-        buffer = read_at(self.descriptor, self.position - before, before + max(limit, cap + NUL_RUN))
-        if buffer[:before] != self.tail:
-            self.verified = None
-            raise ContentChanged
-        data = buffer[before:]
-        at_end = self.position + len(data) >= os.fstat(self.descriptor).st_size
-        piece = self._whole(data, cap, framing, final=final and at_end) if data else None
+        whole = max(limit, cap + NUL_RUN)  # what the longest record needs
+        data, piece = b"", None
+        for size in dict.fromkeys((limit, whole)):
+            buffer = read_at(self.descriptor, self.position - before, before + size)
+            if buffer[:before] != self.tail:
+                self.verified = None
+                raise ContentChanged
+            data = buffer[before:]
+            at_end = self.position + len(data) >= os.fstat(self.descriptor).st_size
+            piece = self._whole(data, cap, framing, final=final and at_end) if data else None
+            if piece is not None or len(data) < size:
+                break
         self.waiting = (self.position, self.position + len(data)) if piece is None else None
         return piece
 
