@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SEVERITY_STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "dim"}  # worst first
 UNBOUNDED = 100_000  # columns of an output that is no terminal: nothing is folded there
+WIDE = 120  # columns of a terminal that has room for beginning and end in one line
 TITLES = {
     "zh": ("时间", "级别", "规则", "发现", "谁", "数量"),
     "en": ("time", "severity", "rule", "finding", "who", "how much"),
@@ -91,7 +92,7 @@ def print_table(findings: pl.DataFrame, zone: ZoneInfo, language: str, console: 
     for row in findings.sort("first_seen", "id").iter_rows(named=True):
         style = SEVERITY_STYLES[row["severity"]]
         table.add_row(
-            _span(row, zone),
+            _span(row, zone) if console.width >= WIDE else _span(row, zone).replace("–", "\n–"),
             f"[{style}]{severity_word(row['severity'], language)}[/]",
             row["rule"],
             escape(row[f"title_{language}"]),

@@ -72,12 +72,12 @@ def test_findings_stand_in_the_order_in_which_they_began() -> None:
 
 
 def test_a_narrow_terminal_folds_and_cuts_nothing() -> None:
-    out = printed([finding()], "zh", 80)
+    out = printed([finding(last_seen=AT + timedelta(minutes=9))], "zh", 80)
     assert "…" not in out
     lines = [line for line in out.split("\n") if line.startswith("│")]
-    cells = ["".join(line.split("│")[column].strip() for line in lines) for column in (4, 5, 6)]
-    assert cells[0] == TITLE
-    assert cells[1].replace(" ", "") == "vendor_wx_zhang"
+    cells = ["".join(line.split("│")[column].strip() for line in lines) for column in (1, 4, 5)]
+    assert cells[:2] == ["11-11 21:45:07–21:54:07", TITLE]
+    assert cells[2].replace(" ", "") == "vendor_wx_zhang"
     assert all(cell_len(line) <= 80 for line in out.split("\n"))
 
 
