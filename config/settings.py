@@ -55,7 +55,7 @@ class Source(Model):
         None, description="SQL dialect; default: the format's"
     )
     encoding: tuple[Encoding, ...] = Field(
-        ("utf-8", "gb18030"), min_length=1, description="tried in order for each record"
+        ("utf-8", "gb18030"), min_length=1, description="encodings of a record, tried in order; UTF-8 always first"
     )
     staged: bool = Field(False, description="learning mode: findings of this source are counted, not notified")
     start_at: Literal["beginning", "end"] = Field(
@@ -170,7 +170,6 @@ class Store(Model):
 class Limits(Model):
     batch_seconds: float = Field(0.5, gt=0, le=60, description="a batch is closed after this time")
     batch_bytes: int = Field(16 * 1024 * 1024, ge=65536, description="or at this size")
-    memory_mb: int = Field(800, ge=256, description="memory of the whole process tree; above it sources wait")
 
 
 class Workers(Model):

@@ -19,7 +19,7 @@ from detectors import silence
 from detectors.context import Context
 from detectors.engine import LATENESS, Engine
 from detectors.rules import Rule, compile_rules
-from monitor.pipeline import Pipeline
+from monitor.pipeline import Pipeline, Reading
 from monitor.protect import Protection, ephemeral_key
 from monitor.replay import Named
 from monitor.sources.generations import Position
@@ -141,6 +141,7 @@ def assembled(site: LoadedSite, key: bytes, *, lateness: timedelta | None = LATE
         pipeline = Pipeline(
             parsers(),
             zones(settings),
+            {name: Reading(source.encoding, source.dialect) for name, source in settings.sources.items()},
             understanding,
             protection,
             Context.of_site(site),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Protocol
@@ -17,7 +17,7 @@ from detectors.engine import Engine, Observed
 from monitor.protect import Protection
 from monitor.sources.reading import Gap
 from monitor.sources.tail import gap_events
-from parsers.decoding import decode
+from parsers.decoding import decode, not_utf8_is
 from parsers.events import CONTEXT, EVENTS, FACTS, REJECTS, Origin, check, empty
 from parsers.registry import Carry, Parsed, Parser
 from parsers.sql.stage import Understanding
@@ -34,6 +34,14 @@ class Chunk(Protocol):
     def origin(self) -> Origin: ...
     @property
     def gaps(self) -> Sequence[Gap]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a source may set besides its zone. `dialect` None: the format's own."""
+
+    encodings: tuple[str, ...] = ("utf-8", "gb18030")
+    dialect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +73,16 @@ class Pipeline:
         self,
         parsers: Mapping[str, Parser],
         zones: Mapping[str, ZoneInfo],
+        reading: Mapping[str, Reading],
         understanding: Understanding,
         protection: Protection,
         context: Context,
         engine: Engine,
     ) -> None:
-        """`zones`: the zone of each source's stamps, by source name."""
+        """`zones`: the zone of each source's stamps; `reading`: what else is set for it. Both by source name."""
         self.parsers = parsers
         self.zones = zones
+        self.reading = reading
         self.understanding = understanding
         self.protection = protection
         self.context = context
@@ -141,7 +151,12 @@ class Pipeline:
     def _parse(self, chunk: Chunk, carries: dict[str, Carry]) -> Parsed:
         origin = chunk.origin
         parser = self.parsers[origin.format]
-        parsed = parser.parse(chunk.data, origin, self.zones[origin.source], carries.get(origin.source, {}))
+        reading = self.reading.get(origin.source, Reading())
+        with not_utf8_is(reading.encodings):
+            parsed = parser.parse(chunk.data, origin, self.zones[origin.source], carries.get(origin.source, {}))
+        if reading.dialect is not None:
+            spoken = pl.when(pl.col("dialect").is_not_null()).then(pl.lit(reading.dialect)).alias("dialect")
+            parsed = replace(parsed, events=parsed.events.with_columns(spoken))
         carries[origin.source] = parsed.carry
         return parsed
 

@@ -1,6 +1,6 @@
 r"""Bytes to text, one record at a time: a log file may hold several encodings, one per record.
 
-UTF-8 is tried first, then GB18030 (of which GBK and GB2312 are parts), and what is neither keeps its bad bytes as
+UTF-8 is tried first, then GB18030 (of which GBK and GB2312 are parts) or what the source names, and what is neither keeps its bad bytes as
 visible escapes (``\xNN``). NUL and lone surrogates are always escaped: DuckDB refuses a whole batch for one of them.
 """
 
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +29,31 @@ def decode(raw: bytes, other: Callable[[bytes], str] | None = None) -> str:
 
 
 def _not_utf8(raw: bytes) -> str:
+    for encoding in _others.get():
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "backslashreplace")
+
+
+_others: ContextVar[tuple[str, ...]] = ContextVar("encodings of records that are not UTF-8", default=("gb18030",))
+
+
+def others() -> tuple[str, ...]:
+    """Encodings to try where UTF-8 does not fit, for formats that decode by themselves."""
+    return _others.get()
+
+
+@contextmanager
+def not_utf8_is(encodings: Iterable[str]) -> Iterator[None]:
+    """Inside, records that are not UTF-8 are read as the first of `encodings` that fits (UTF-8 itself is passed over)."""
+    chosen = tuple(name for name in encodings if codecs.lookup(name).name != "utf-8")
+    token = _others.set(chosen)
     try:
-        return raw.decode("gb18030")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "backslashreplace")
+        yield
+    finally:
+        _others.reset(token)
 
 
 def clean(text: str) -> str:

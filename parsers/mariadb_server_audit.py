@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from parsers.decoding import clean, decode
+from parsers.decoding import clean, decode, others
 from parsers.events import REJECTS, Origin, complete
 from parsers.framing import lines, split_lines, unfinished
 from parsers.registry import Carry, Parsed, parser
@@ -393,7 +393,7 @@ def decode_line(raw: bytes) -> str:
 
 def _decode_cut(plain: bytes) -> str:
     """UTF-8 or GB18030, of which the last character may have been cut at the limit."""
-    for encoding in ("utf-8", "gb18030"):
+    for encoding in ("utf-8", *others()):
         try:
             return clean(plain.decode(encoding))
         except UnicodeDecodeError as problem:
