@@ -56,6 +56,8 @@ _LOOKS_LIKE_SQL = (
     "backup",
     "/*",
 )
+_NAME_PART = r'(?:[\w$]{1,128}|"[^"\x00-\x1f]{1,128}")'
+_TABLE_NAME = re.compile(rf"{_NAME_PART}(?:\.{_NAME_PART}){{0,2}}\Z")
 _UNKNOWN = "hw_unknown"  # stands for a variable inside SQL that is put together
 
 
@@ -183,6 +185,16 @@ def run_texts(text: Text, ordinals: Iterable[int]) -> tuple[Statement, ...]:
         value = text.values.get(ordinal)
         if value and _is_code(text, value):
             found += run_text(text, value)
+    return tuple(found)
+
+
+def run_tables(text: Text, ordinals: Iterable[int]) -> tuple[Statement, ...]:
+    """Whole tables that string literals name: table_to_xml('patients', …)."""
+    found: list[Statement] = []
+    for ordinal in dict.fromkeys(ordinals):
+        text.bound[0] = True
+        if _TABLE_NAME.match(value := text.values.get(ordinal, "")):
+            found += run_text(text, f"table {value}")
     return tuple(found)
 
 

@@ -465,10 +465,14 @@ def _targets(words: list[Word]) -> Iterator[Word]:
 
 def _sql_strings(words: list[Word], dialect: str) -> tuple[str, ...]:
     found: list[str] = []
-    for kind, text in words:
-        if kind == "string" and len(text) > 8:
+    for at, (kind, text) in enumerate(words):
+        if kind != "string":
+            continue
+        named = at > 1 and words[at - 1] == ("op", "(") and words[at - 2][1].lower() in signs.TABLE_FUNCTIONS
+        if named or len(text) > 8:
             value = value_of(text[:MAX_STRING], dialect)
-            if re.match(signs.LOOKS_LIKE_SQL, value):
+            value = f"table {value}" if named else value
+            if named or re.match(signs.LOOKS_LIKE_SQL, value):
                 found.append(value)
                 if len(found) == MAX_STRINGS:
                     break

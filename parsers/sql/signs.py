@@ -161,6 +161,8 @@ _FILE, _COMMAND, _SQL, _LINK, _LIBRARY, _BACKUP, _DELAY = (
     ("server_file",), ("os_command",), ("sql_function",), ("link",), ("library",), ("backup",), ("delay",),
 )  # fmt: skip
 
+# Functions whose first argument names a table, all of which they give in one value.
+TABLE_FUNCTIONS = frozenset({"table_to_xml", "table_to_xml_and_xmlschema"})
 ROUTINES: dict[str, dict[str, tuple[str, ...]]] = {
     "postgres": {
         **dict.fromkeys((

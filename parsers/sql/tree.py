@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from parsers.sql.facts import LooseTest
 from parsers.sql.lexer import name_of, ordinal_of
+from parsers.sql.signs import TABLE_FUNCTIONS
 from parsers.sql.structure import TRUE, Aggregate, Block, Condition, Limit, Pred, Ref, Refs, SlotUse, Statement
 
 MAX_BLOCKS = 256  # CTEs are read anew wherever they are named; this bounds chains of them
@@ -137,6 +138,7 @@ class Reader:
         self.calls: list[str] = []
         self.writes: list[str] = []
         self.sql_texts: list[int] = []  # ordinals of literals that are SQL run by the server
+        self.table_texts: list[int] = []  # ordinals of literals that name a table given whole
         self.link = False
         self._shallow = False  # a subquery's columns are only looked at
 
@@ -709,6 +711,10 @@ class Reader:
                 slot = self.placeholder(argument)
                 if slot is not None and argument.is_string:
                     self.sql_texts.append(slot[1])
+        elif folded in TABLE_FUNCTIONS and node.expressions:
+            for argument in node.expressions[0].find_all(exp.Literal):
+                if argument.is_string and (slot := self.placeholder(argument)) is not None:
+                    self.table_texts.append(slot[1])
 
     # --- predicates ----------------------------------------------------------------------------------------------
 

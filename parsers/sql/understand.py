@@ -487,12 +487,12 @@ def from_tree(text: Text, tree: Any, verb: str, *, body: bool = False) -> Statem
     """A parsed statement."""
     reader = Reader(text.dialect, text.counts, text.temporary)
     made = _from_tree(text, reader, tree, verb, body=body)
-    if reader.sql_texts:
+    if reader.sql_texts or reader.table_texts:
         from parsers.sql import embedded
 
         text.bound[0] = True
         code = {ordinal for ordinal in reader.sql_texts if embedded.looks_like_sql(text.values.get(ordinal, ""))}
-        inner = embedded.run_texts(text, code)
+        inner = embedded.run_texts(text, code) + embedded.run_tables(text, reader.table_texts)
         slots = tuple(
             SlotUse("dynamic", (), None, slot.kind, slot.ordinal, slot.count)
             if slot.kind == "literal" and slot.ordinal in code

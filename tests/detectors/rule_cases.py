@@ -29,6 +29,7 @@ GATHERED = (
     "select json_arrayagg(name)from patients",
     "select array(select name from patients)",
     "select query_to_xml('?',true,false,'?')",
+    "select table_to_xml('?',true,false,'?')",
     "select * from patients for json auto",
 )
 
@@ -189,11 +190,14 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {
             "the signature of a dump tool": [query(dump_tool="pg_dump", verb="copy", **UNTOLD)],
             "the program names itself and copies": [query(client_program="pg_dump", verb="copy", reads=["dept"])],
+            "a whole schema in one value": [query(shape="select schema_to_xml('?',true,false,'?')", reads=[])],
+            "a whole database in one value": [query(shape="select pg_catalog.database_to_xml_and_xmlschema(true,false,'?')", reads=[])],
             "mysqldump of one table": [query(dump_tool="mysqldump", output_classes=["lab"])],
         },
         {
             "the catalogue read by a dump tool that then stops": [query(client_program="pg_dump", reads=["pg_class"])],
             "an ordinary program that is called like one": [query(client_program="pg_dumper_gui_x", **(WHOLE | {"rows": 1}))],
+            "the definition of a schema only": [query(shape="select schema_to_xmlschema('?',true,false,'?')", reads=[])],
             "refused at once": [query(dump_tool="pg_dump", outcome="failed")],
         },
     ),
