@@ -384,6 +384,19 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         },
         {"memory settings": [event(action="setting", detail='parameter "work_mem" changed to "8MB"')], "a query that names it": [query(detail="pgaudit.log")]},
     ),
+    "AUD-04": (
+        {
+            "the part that is kept names no table": [query(truncated=True, reads=[], rows=None, rows_kind="unknown")],
+            "typed by a vendor": [query(truncated=True, reads=None, verb="other", **vendor())],
+        },
+        {
+            "a cut statement that names its tables": [query(truncated=True)],
+            "a whole statement without a table": [query(reads=[])],
+            "a long statement of the application": [query(truncated=True, reads=[], **service())],
+            "a long insert": [query(truncated=True, reads=[], writes=["t"], verb="insert")],
+            "it failed": [query(truncated=True, reads=[], outcome="failed")],
+        },
+    ),
     "AUD-07": (
         {
             "text that breaks the parser and names patients": [query(understood="lexical", reason="parse_error", restriction="none")],
