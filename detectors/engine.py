@@ -156,9 +156,14 @@ class Engine:
             frame = acts if part is None else acts.filter(part)
             if not wanted or frame.is_empty():
                 continue
-            masks = frame.select(
-                (step.expression & pl.col("record_role").is_in(step.roles)).alias(str(place))
-                for place, (_, _, step) in enumerate(wanted)
+            # lazily: rules have much in common, and what is common is then worked out once
+            masks = (
+                frame.lazy()
+                .select(
+                    (step.expression & pl.col("record_role").is_in(step.roles)).alias(str(place))
+                    for place, (_, _, step) in enumerate(wanted)
+                )
+                .collect()
             )
             hits = masks.sum().row(0)
             found += [
