@@ -25,7 +25,7 @@ def run_query_command(sql: str, config: Path | None, state_dir: Path | None, lim
         raise StartError("query: give --config or --state-dir, and not both")
     zone = ZoneInfo("UTC")
     if config is not None:
-        settings = read_site(config).settings
+        settings = read_site(config, deep=False).settings
         state_dir, zone = settings.state_dir, settings.zone
     assert state_dir is not None
     answer = run_query(state_dir.resolve(), sql, QueryLimits(rows=limit))  # the worker has a folder of its own

@@ -30,11 +30,15 @@ from parsers.registry import parsers
 from parsers.sql.stage import Understanding
 
 
-def read_site(path: Path, root: Path | None = None) -> LoadedSite:
-    """The checked configuration with everything it refers to. Raises ConfigError with every fault found."""
+def read_site(path: Path, root: Path | None = None, *, deep: bool = True) -> LoadedSite:
+    """The checked configuration with everything it refers to. Raises ConfigError with every fault found.
+
+    Not `deep`: rules and catalogue are left to whoever uses them (`assembled` checks both when it reads them).
+    """
     site = load_site(path, formats=list(parsers()), packs=shipped_packs(), root=root)
-    site_rules(site.settings)
-    load_catalogue(site.settings.catalogue.packs, site.settings.catalogue.files)
+    if deep:
+        site_rules(site.settings)
+        load_catalogue(site.settings.catalogue.packs, site.settings.catalogue.files)
     return site
 
 

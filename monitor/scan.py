@@ -66,7 +66,7 @@ def latest(findings: Iterable[pl.DataFrame]) -> pl.DataFrame:
 def run_scan(
     config: Path, files: list[Path], *, root: Path | None, source: str | None, store: Path | None, json_lines: bool
 ) -> None:
-    site = read_site(config, root)
+    site = read_site(config, root, deep=False)
     settings = site.settings
     planned = plan(settings, files, source)
     if store is not None:

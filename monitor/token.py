@@ -23,7 +23,7 @@ def print_tokens(value: str, config: Path | None, state_dir: Path | None, *, as_
     if (config is None) == (state_dir is None):
         raise StartError("token: give --config or --state-dir, and not both")
     if config is not None:
-        state_dir = read_site(config).settings.state_dir
+        state_dir = read_site(config, deep=False).settings.state_dir
     assert state_dir is not None
     protection = Protection(_present_key(state_dir / "keys" / "token.key"))
     for one in _values(value):
