@@ -17,6 +17,7 @@ from detectors.engine import Engine, Observed
 from monitor.protect import Protection
 from monitor.sources.reading import Gap
 from monitor.sources.tail import gap_events
+from monitor.store.schema import REJECTS as STORED_REJECTS
 from parsers.decoding import decode, not_utf8_is
 from parsers.events import CONTEXT, EVENTS, FACTS, REJECTS, Origin, check, empty
 from parsers.registry import Carry, Parsed, Parser
@@ -159,21 +160,6 @@ class Pipeline:
             parsed = replace(parsed, events=parsed.events.with_columns(spoken))
         carries[origin.source] = parsed.carry
         return parsed
-
-
-STORED_REJECTS: dict[str, pl.DataType] = {
-    "site": pl.String(),
-    "system": pl.String(),
-    "source": pl.String(),
-    "file": pl.String(),
-    "format": pl.String(),
-    "generation": pl.String(),
-    "position": pl.UInt64(),
-    "length": pl.UInt32(),
-    "reason": pl.String(),
-    "text": pl.String(),
-    "received_at": pl.Datetime("us", "UTC"),
-}
 
 
 def _with_origin(rejects: pl.DataFrame, origin: Origin) -> pl.DataFrame:
