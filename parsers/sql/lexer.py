@@ -79,7 +79,8 @@ def ambiguous(dialect: str) -> frozenset[str]:
 _PLAIN = r"'(?:[^']++|'')*+(?:'|\Z)"
 _ESCAPED = r"'(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)"
 _DOUBLE = r'"(?:[^"]++|"")*+(?:"|\Z)'
-_FLAT_COMMENT = r"/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
+# No possessive group with a lookahead inside: older CPython 3.11 matches that wrongly, and Debian 12 ships 3.11.2.
+_FLAT_COMMENT = r"/\*(?:.*?\*/|.*+)"
 
 _STRING = {
     "postgres": rf"[eE]{_ESCAPED}|(?:[nNxXbB]|[uU]&)?{_PLAIN}"
