@@ -6,11 +6,12 @@
 Each log file set (one folder's files of one format; one file of a transfer server) is replayed on its own with fresh
 state. A labelled malicious scenario is found by a finding of a family that `kinds.json` names for it, at medium or above,
 on its account, whose first to last event touches the window or the 120 s after it. It is not counted where the files hold
-no record of the account in the window, or where a scenario about the hour lies inside office hours. A finding at medium
+no record of the account in the window, or where a scenario about the hour lies inside office hours. A mailbox of a
+domain in which the register has mailboxes is the account of its local part. A finding at medium
 or above that touches no malicious window of its account or address is false.
 
-`--report` replays everything twice, with and without the rules about vendors, hours and unknown accounts, counts the
-records of every captured file, and writes the page.
+`--report` replays everything twice, with and without the rules about vendors, hours and unknown accounts, and writes
+the page. `formats.py` counts the records.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import fnmatch
 import json
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,9 +29,10 @@ from pathlib import Path
 
 import polars as pl
 
+from config.site import LoadedSite
 from detectors.conditions import Ask, Not, Tree
 from detectors.rules import Rule
-from monitor.assemble import Assembly, assembled, new_engine, read_site
+from monitor.assemble import Assembly, assembled, new_engine, new_folding, read_site
 from monitor.errors import StartError
 from monitor.protect import ephemeral_key
 from monitor.replay import plan
@@ -42,11 +44,24 @@ ROUNDING = timedelta(seconds=1)
 HEARD = ("medium", "high", "critical")
 LOUD = ("high", "critical")
 ABOUT_HOURS = frozenset({"TIM"})
+ABOUT_VENDORS = frozenset({"TIM", "VND"})
 # Columns that only the register of people and the calendar can fill: whatever asks for them is about vendors, hours or accounts.
 REGISTER_COLUMNS = frozenset(
-    {"person_valid", "account_registered", "time_allowed", "working_day", "office_hours", "vendor", "vendor_tier"}
+    {
+        "person_valid",
+        "account_registered",
+        "time_allowed",
+        "working_day",
+        "office_hours",
+        "vendor",
+        "vendor_tier",
+        "vendor_state",
+        "days_left",
+        "qualified",
+    }
 )
 OUTSIDERS = frozenset({"vendor", "unknown"})
+DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,7 @@ class Result:
     not_counted: list[tuple[Label, str]] = field(default_factory=list)
     benign: list[Label] = field(default_factory=list)
     loud: dict[Label, list[str]] = field(default_factory=dict)
+    medium: dict[Label, list[str]] = field(default_factory=dict)  # benign, medium and nothing above
     false: list[dict] = field(default_factory=list)
     findings: list[dict] = field(default_factory=list)
 
@@ -108,17 +124,27 @@ def read_labels(path: Path) -> list[Label]:
 
 def file_sets(samples: Path, labels: list[Label]) -> Iterator[tuple[str, list[Path], list[Label]]]:
     """(name, files in order, labels of them)."""
-    for folder in sorted({label.folder for label in labels if label.folder}):
-        own = [label for label in labels if label.folder == folder]
+    for folder in sorted(path.name for path in samples.iterdir() if path.is_dir()):
+        own = _of_folder(folder, labels)
         groups = defaultdict(list)
-        for file in sorted((samples / folder).iterdir()):
-            groups[file.name.partition(".")[0] if file.suffix not in (".csv", ".json") else file.suffix].append(file)
-        for suffix, files in sorted(groups.items()):
-            yield f"{folder}/{suffix.lstrip('.')}", sorted(files, key=age), own
+        for file in sorted((samples / folder).iterdir()) if own else ():
+            # files of one log, one a day, are one set; others go by their names
+            groups[file.suffix.lstrip(".") if DATED.search(file.name) else file.name.partition(".")[0]].append(file)
+        for name, files in sorted(groups.items()):
+            yield f"{folder}/{name}", sorted(files, key=age), own
     for file in sorted(path for path in samples.iterdir() if path.is_file()):
         own = [label for label in labels if any(fnmatch.fnmatchcase(file.name, name) for name in label.files)]
         if own:
             yield file.name, [file], own
+
+
+def _of_folder(folder: str, labels: list[Label]) -> list[Label]:
+    """Labels of a run; a second folder of the same run begins with its name (RUN_syslog beside RUN)."""
+    runs = {label.folder for label in labels if label.folder}
+    run = (
+        folder if folder in runs else max((run for run in runs if folder.startswith(f"{run}_")), key=len, default=None)
+    )
+    return [label for label in labels if label.folder == run] if run else []
 
 
 def age(path: Path) -> tuple[str, int]:
@@ -139,8 +165,8 @@ def known_files(assembly: Assembly, files: Iterable[Path]) -> list[tuple[Path, s
 
 
 def about_context(rule: Rule) -> bool:
-    """Whether a rule is about vendors, hours or unknown accounts: read from what its condition asks for."""
-    return any(_asks_for_context(step.tree, wanted=True) for step in rule.steps)
+    """Whether a rule is about vendors, hours or unknown accounts: by its family, or by what its condition asks for."""
+    return rule.family in ABOUT_VENDORS or any(_asks_for_context(step.tree, wanted=True) for step in rule.steps)
 
 
 def _asks_for_context(node: Tree, *, wanted: bool) -> bool:
@@ -164,12 +190,29 @@ def evaluate(
     if not planned:
         return None
     assembly.pipeline.engine = new_engine(assembly.site, rules, None)
+    assembly.pipeline.folding = new_folding(assembly.settings)
     events, findings = [], []
     for seen in replay(assembly, planned):
         events.append(seen.events)
         findings.append(seen.observed.findings)
-    rows = [row for row in latest(findings).iter_rows(named=True) if row["severity"] in HEARD]
-    return judge(name, pl.concat(events), rows, labels, kinds)
+    domains = mail_domains(assembly.site)
+    raised = local_parts(latest(findings), domains)
+    rows = [row for row in raised.iter_rows(named=True) if row["severity"] in HEARD]
+    return judge(name, local_parts(pl.concat(events), domains), rows, labels, kinds)
+
+
+def mail_domains(site: LoadedSite) -> list[str]:
+    """Domains in which the register has mailboxes: the hospital's own."""
+    names = [account for _, _, _, account, _ in site.register.accounts] if site.register else []
+    return sorted({name.rpartition("@")[2].lower() for name in names if "@" in name})
+
+
+def local_parts(frame: pl.DataFrame, domains: list[str]) -> pl.DataFrame:
+    """Mailboxes of these domains under the name of their account, as labels name people."""
+    mailbox = pl.col("account").str.extract("@([^@]*)$").str.to_lowercase().is_in(domains)
+    return frame.with_columns(
+        account=pl.when(mailbox).then(pl.col("account").str.replace("@[^@]*$", "")).otherwise("account")
+    )
 
 
 def judge(
@@ -183,8 +226,9 @@ def judge(
             result.benign.append(label)
             # What a malicious scenario of the same account explains is not held against its neighbour in time.
             own = [row for row in hits if not any(_explains(other, row) for other in labels if other.malicious)]
-            if loud := sorted({row["rule"] for row in own if row["severity"] in LOUD}):
-                result.loud[label] = loud
+            told = {True: result.loud, False: result.medium}[any(row["severity"] in LOUD for row in own)]
+            if rules := sorted({row["rule"] for row in own if told is result.medium or row["severity"] in LOUD}):
+                told[label] = rules
             continue
         families = kinds.get(label.scenario, [])
         seen = label.records(events)
@@ -210,6 +254,20 @@ def _explains(label: Label, row: dict) -> bool:
     return mine and label.touches(row)
 
 
+def stories(result: Result) -> dict[str, str]:
+    """Each story that reaches somebody, with its worst severity."""
+    worst: dict[str, str] = {}
+    for row in result.findings:
+        worst[row["story"]] = max(row["severity"], worst.get(row["story"], HEARD[0]), key=HEARD.index)
+    return worst
+
+
+def malicious_stories(result: Result) -> int:
+    """Nights (noon to noon, as stories are cut) in which accounts did something malicious that counts."""
+    counted = [*result.found, *result.missed]
+    return len({(label.accounts, (label.start - timedelta(hours=12)).date()) for label in counted})
+
+
 def as_json(results: list[Result]) -> str:
     def scenario(label: Label) -> dict:
         return {"scenario": label.scenario, "account": ",".join(label.accounts), "start": label.start.isoformat()}
@@ -222,6 +280,8 @@ def as_json(results: list[Result]) -> str:
                 "missed": [scenario(x) for x in r.missed],
                 "not_counted": [scenario(x) | {"why": why} for x, why in r.not_counted],
                 "benign": len(r.benign), "benign_loud": [scenario(x) | {"rules": rules} for x, rules in r.loud.items()],
+                "benign_medium": [scenario(x) | {"rules": rules} for x, rules in r.medium.items()],
+                "stories": Counter(stories(r).values()), "malicious_stories": malicious_stories(r),
                 "false": [
                     {"rule": x["rule"], "severity": x["severity"], "account": x["account"], "first_seen": x["first_seen"].isoformat()}
                     for x in r.false
@@ -244,18 +304,15 @@ def options() -> argparse.ArgumentParser:
     given.add_argument("--disable-context", action="store_true", help="no rules about vendors, hours, unknown accounts")
     given.add_argument("--only", default="*", help="names of sets, with wildcards")
     given.add_argument("--json", action="store_true")
-    given.add_argument(
-        "--report", type=Path, help="write the page of the evaluation: both runs and the records of files"
-    )
+    given.add_argument("--report", type=Path, help="write the page of the evaluation: both runs")
     return given
 
 
 def main() -> None:
     from detection_page import Page, page, tables  # it needs this module
-    from detection_records import Counted, count_records
 
     given = options().parse_args()
-    both, counted, off = ([], []), list[Counted](), set[str]()
+    both, off = ([], []), set[str]()
     for labels, samples in zip(given.labels, given.samples, strict=True):
         kinds = given.kinds or next(p for p in (samples / "kinds.json", samples.parent / "kinds.json") if p.exists())
         families = json.loads(kinds.read_text(encoding="utf-8"))
@@ -272,10 +329,8 @@ def main() -> None:
                         results.append(result)
                         told = f"{result.events.height} events, {len(result.found)} found, {len(result.missed)} missed"
                         print(f"{name}: {told}", file=sys.stderr)
-            if given.report:
-                counted += count_records(assembly, samples)
     if given.report:
-        given.report.write_text(page(Page(both[0], both[1], counted, sorted(off))), encoding="utf-8")
+        given.report.write_text(page(Page(both[0], both[1], sorted(off))), encoding="utf-8")
     else:
         print(as_json(both[0]) if given.json else tables(both[0]))
 

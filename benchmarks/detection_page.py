@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from detection import Label, Result
+from detection import LOUD, Label, Result, malicious_stories, stories
 from detection_reasons import evidence, shapes_of, why_missed, why_not_counted
-from detection_records import Counted
 
 PROSE = Path(__file__).with_name("detection_page.md")
 STATES = ("found", "missed", "not counted")
@@ -19,7 +18,6 @@ STATES = ("found", "missed", "not counted")
 class Page:
     results: list[Result]  # every rule
     plain: list[Result]  # without the rules `off`
-    counted: list[Counted]
     off: list[str]
 
 
@@ -32,14 +30,13 @@ def page(data: Page) -> str:
         "kinds": lambda: _kinds(data.results, data.plain),
         "off": lambda: ", ".join(data.off),
         "loud": lambda: _loud(data.results),
+        "medium": lambda: _medium(data.results),
         "false": lambda: _false(data.results),
         "false_count": lambda: str(sum(len(result.false) for result in data.results)),
         "false_plain_count": lambda: str(sum(len(result.false) for result in data.plain)),
         "missed": lambda: _missed(data.results),
         "lost": lambda: lost,
         "not_counted": lambda: _not_counted(data.results),
-        "records": lambda: _records(data.counted),
-        "skips": lambda: _skips(data.counted),
     }
     for name, made in parts.items():
         text = text.replace("{{" + name + "}}", made())
@@ -50,7 +47,10 @@ def tables(results: list[Result]) -> str:
     """What a terminal shows."""
     return "\n\n".join(
         [
-            _kinds(results), _benign(results), "Raising high or critical:\n" + _loud(results),
+            _kinds(results),
+            f"Benign scenarios that raise high or critical: {_benign(results, loud=True)}\n" + _loud(results),
+            f"Benign scenarios that raise medium and no more: {_benign(results, loud=False)}\n" + _medium(results),
+            f"Pages: {_pages(results)} for {sum(map(malicious_stories, results))} malicious stories",
             f"False findings at medium or above: {sum(len(result.false) for result in results)}\n\n" + _false(results),
             "Missed:\n" + _missed(results), "Not counted:\n" + _not_counted(results),
         ]
@@ -79,11 +79,9 @@ def _found(results: list[Result]) -> str:
     return _share(total["found"], total["found"] + total["missed"])
 
 
-def _benign(results: list[Result]) -> str:
-    loud = sum(len(result.loud) for result in results)
-    return (
-        f"Benign scenarios that raise high or critical: {_share(loud, sum(len(result.benign) for result in results))}"
-    )
+def _benign(results: list[Result], *, loud: bool) -> str:
+    raised = sum(len(result.loud if loud else result.medium) for result in results)
+    return _share(raised, sum(len(result.benign) for result in results))
 
 
 def _totals(data: Page) -> str:
@@ -95,8 +93,35 @@ def _totals(data: Page) -> str:
         ("of these outside every malicious window", lambda r: len(r.false)),
     ):
         rows.append(f"| {name} | {sum(map(number, data.results))} | {sum(map(number, data.plain))} |")
-    loud = [_benign(results).partition(": ")[2] for results in (data.results, data.plain)]
-    return "\n".join([*rows, f"| benign scenarios that raise high or critical | {loud[0]} | {loud[1]} |"])
+    both = (data.results, data.plain)
+    for name, told in (
+        ("benign scenarios that raise high or critical", lambda results: _benign(results, loud=True)),
+        ("benign scenarios that raise medium and no more", lambda results: _benign(results, loud=False)),
+        ("pages: stories that reach high or critical", _pages),
+        ("stories that reach medium only", lambda results: str(_reaching(results, ("medium",)))),
+        ("malicious stories", lambda results: str(sum(map(malicious_stories, results)))),
+    ):
+        rows.append(f"| {name} | {told(both[0])} | {told(both[1])} |")
+    return "\n".join(rows)
+
+
+def _reaching(results: list[Result], severities: tuple[str, ...]) -> int:
+    return sum(worst in severities for result in results for worst in stories(result).values())
+
+
+def _pages(results: list[Result]) -> str:
+    return f"{_reaching(results, LOUD)}, {_reaching(results, ('critical',))} of them critical"
+
+
+def _medium(results: list[Result]) -> str:
+    """By scenario, account and rule: how often."""
+    found = Counter(
+        (label.scenario, ", ".join(label.accounts), rule)
+        for result in results for label, rules in result.medium.items() for rule in rules
+    )  # fmt: skip
+    lines = ["| scenario | account | rule | times |", "|---|---|---|---|"]
+    lines += [f"| {scenario} | {who} | {rule} | {number} |" for (scenario, who, rule), number in sorted(found.items())]
+    return "\n".join(lines)
 
 
 def _kinds(*runs: list[Result]) -> str:
@@ -161,38 +186,13 @@ def _lost(data: Page) -> str:
 
 
 def _not_counted(results: list[Result]) -> str:
-    lines = ["| set | scenario | why |", "|---|---|---|"]
+    """Scenarios of one set with one reason share a line."""
+    groups: dict[tuple[str, str], list[Label]] = defaultdict(list)
     for result in results:
         for label, why in result.not_counted:
-            lines.append(f"| {result.name} | {_names(label)} | {why_not_counted(label, why, result)} |")
+            groups[result.name, why_not_counted(label, why, result)].append(label)
+    lines = ["| set | scenario | why |", "|---|---|---|"]
+    for (name, reason), labels in groups.items():
+        told = _names(labels[0]) if len(labels) == 1 else ", ".join(label.scenario for label in labels)
+        lines.append(f"| {name} | {told} | {reason} |")
     return "\n".join(lines)
-
-
-def _records(counted: list[Counted]) -> str:
-    lines = [
-        "| file | format | records | events | rejects | skips | bytes | bytes accounted for |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for one in counted:
-        plain = "" if one.framed == one.records else f" ({one.framed})"
-        lines.append(
-            f"| {one.name} | {one.format} | {one.records}{plain} | {one.events} | {one.rejects.total()} | {one.skips.total()}"
-            f" | {one.size} | {'all' if one.accounted == one.size else one.accounted} |"
-        )
-    sums = [sum(number) for number in zip(*((c.records, c.events, c.rejects.total(), c.skips.total(), c.size, c.accounted) for c in counted), strict=True)]  # fmt: skip
-    *left, size, accounted = sums or [0] * 6
-    total = " | ".join(f"**{number}**" for number in (*left, size))
-    lines.append(f"| **all** | | {total} | **{'all' if size == accounted else accounted}** |")
-    return "\n".join(lines)
-
-
-def _skips(counted: list[Counted]) -> str:
-    reasons: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in counted:
-        reasons[one.format].update(one.skips)
-    told = (
-        f"{form}: " + ", ".join(f"{reason} {number}" for reason, number in sorted(skips.items()))
-        for form, skips in sorted(reasons.items())
-        if skips
-    )
-    return "; ".join(told) or "none"

@@ -12,15 +12,26 @@ from detectors.rules import Rule, compile_rules
 
 SHOWN = 3
 WIDTH = 100
-# What makes the server tell more, by the format of the log.
+# What makes the server tell more, by the beginning of the format's name.
 FULL_TEXT = {
     "mariadb_server_audit": "QUERY or QUERY_DML in `server_audit_events` would show it (TABLE and QUERY_DML_NO_SELECT tell no SELECT)",
-    "postgresql_csvlog": "`pgaudit.log_statement = on` would show it",
-    "postgresql_jsonlog": "`pgaudit.log_statement = on` would show it",
+    "postgresql": "`pgaudit.log_statement = on` would show it",
 }
 MORE_THAN_TRANSFERS = (
     "vsftpd's own log (`dual_log_enable=YES`), proftpd's `ExtendedLog` or pure-ftpd's syslog would show it"
 )
+TRANSFERS_ONLY = {
+    "xferlog": "xferlog holds transfers (proftpd's also deletes), and of refusals only what the server counts as a transfer",
+    "pureftpd_clf": "pure-ftpd's CLF log holds transfers and nothing else",
+    "pureftpd_w3c": "pure-ftpd's W3C log holds transfers and nothing else",
+    "pureftpd_stats": "pure-ftpd's stats log holds transfers and nothing else",
+}
+# Formats that never hold refused log-ins, and what does.
+NO_REFUSED_LOGINS = {
+    "samba_full_audit": "a log-on that fails never reaches Samba's audit module, so no such log holds one. Samba's own log (`log level = 1 auth_audit:3`) would show it",
+    "mariadb_slow_log": "the slow log holds statements, no log-ins. The audit log, the error log (`log_warnings = 2`) or the general log of the same server shows it",
+}
+SESSION = ("login", "logout", "connect", "notice")
 _rules: dict[str, Rule] = {}
 
 
@@ -44,22 +55,24 @@ def evidence(seen: pl.DataFrame) -> str:
 def why_missed(seen: pl.DataFrame, events: pl.DataFrame) -> str:
     form = str(events["format"][0])
     queries = seen.filter(pl.col("action") == "query")
-    if form == "xferlog":
-        return (
-            "xferlog has no records of deletes, and of refusals only what the server counts as a transfer; "
-            f"what it holds here are ordinary transfers. {MORE_THAN_TRANSFERS}"
-        )
-    if queries.is_empty() and form in FULL_TEXT:
-        return f"of the statements nothing is logged; only the session is. {FULL_TEXT[form]}"
-    if queries.filter(pl.col("reason") == "not_logged").height == queries.height:
+    if form in TRANSFERS_ONLY:
+        return f"{TRANSFERS_ONLY[form]}; what it holds here are ordinary transfers. {MORE_THAN_TRANSFERS}"
+    if events.filter(~pl.col("action").is_in(SESSION)).is_empty():
+        return "this log holds log-ins and messages of the server and no act on a file. `ExtendedLog` of all commands would show it"
+    full = next((text for name, text in FULL_TEXT.items() if form.startswith(name)), "")
+    if queries.is_empty() and full:
+        return f"of the statements nothing is logged; only the session is. {full}"
+    if form in NO_REFUSED_LOGINS and seen.filter(pl.col("outcome") == "failed").is_empty():
+        return NO_REFUSED_LOGINS[form]
+    if queries.height and queries.filter(pl.col("reason") == "not_logged").height == queries.height:
         objects = set(queries["object_name"].drop_nulls())
         account = pl.col("account").is_in(seen["account"].unique().to_list())
         shared = objects & set(events.filter(~account)["object_name"].drop_nulls())
         return (
             "tables are named, statements are not: keys, columns, conditions and grouping are unknown; "
-            f"{len(shared)} of the {len(objects)} tables are used by other accounts in this log as well. {FULL_TEXT[form]}"
+            f"{len(shared)} of the {len(objects)} tables are used by other accounts in this log as well. {full}"
         )
-    return "the log tells the statements; no rule sees them"
+    return "the log tells it; no rule sees it"
 
 
 def why_not_counted(label: Label, why: str, result: Result) -> str:
@@ -102,9 +115,9 @@ def shapes_of(result: Result, rows: list[dict]) -> str:
                 step.expression
                 & pl.col("record_role").is_in(step.roles)
                 & pl.col("occurred_at").is_between(row["first_seen"], row["last_seen"])
-                & (pl.col("account") == row["account"])
+                & pl.col("account").eq_missing(pl.lit(row["account"], pl.String))
             )
-            told = pl.coalesce("shape", "command", "path")
+            told = pl.coalesce("shape", "command", "path", "detail")
             hidden = pl.col("reason") == "not_logged"
             names = pl.when(hidden).then(pl.concat_str("command", "object_name", separator=" ", ignore_nulls=True))
             shapes += hit.select(names.otherwise(told)).to_series().drop_nulls().to_list()

@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from planted import Act, Statement, acts
 from workload import (
+    ACCOUNTS,
     BIND_SHARE,
     DEPARTMENTS,
     DRUGS,
@@ -183,10 +184,10 @@ class Output:
 class Day:
     """The generator's state: who is connected, what has been drawn."""
 
-    def __init__(self, seed: int, out: Output) -> None:
+    def __init__(self, seed: int, out: Output, people: int = ACCOUNTS) -> None:
         self.rng = random.Random(seed)
         self.out = out
-        self.accounts = accounts(self.rng)
+        self.accounts = accounts(self.rng, people)
         self.templates = templates(self.rng)
         self.large = large_statements(self.rng)
         self.sessions: dict[str, Session] = {}
@@ -320,9 +321,9 @@ def times(count: int, rng: random.Random) -> Iterator[float]:
         yield late
 
 
-def generate(size: int, seed: int, out: Output) -> list[Act]:
-    """Write about `size` bytes, planted acts included; returns them."""
-    day = Day(seed, out)
+def generate(size: int, seed: int, out: Output, people: int = ACCOUNTS) -> list[Act]:
+    """Write about `size` bytes, planted acts included; returns them. `people`: how many accounts."""
+    day = Day(seed, out, people)
     made = acts()
     records = sorted((record for act in made for record in day.act(act)), key=lambda record: record[0])
     planted_size = sum(len(text.encode()) for _, text, _ in records)
@@ -366,6 +367,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--bytes", type=int, default=100_000_000, help="about so many")
     options.add_argument("--seed", type=int, default=20261118)
+    options.add_argument("--accounts", type=int, default=ACCOUNTS, help="40 or more")
     options.add_argument("--out", type=Path, required=True, help="the pgaudit csvlog")
     options.add_argument("--plain-out", type=Path, default=None, help="the same statements for pgBadger")
     options.add_argument(
@@ -376,7 +378,7 @@ def main() -> int:
         plain = given.plain_out.open("wb") if given.plain_out else None
         try:
             out = Output(log, plain)
-            made = generate(given.bytes, given.seed, out)
+            made = generate(given.bytes, given.seed, out, given.accounts)
         finally:
             if plain is not None:
                 plain.close()

@@ -11,6 +11,8 @@ import random
 import re
 from dataclasses import dataclass
 
+ACCOUNTS = 40
+WARDS = 20  # of them; each is an account that its staff share
 TEMPLATES = 300
 BIND_SHARE = 0.30
 PATIENTS = 200_000
@@ -45,16 +47,18 @@ TEXTS = (
 )  # fmt: skip
 
 
-def accounts(rng: random.Random) -> list[Account]:
-    """40 accounts on 30 addresses."""
+def accounts(rng: random.Random, count: int = ACCOUNTS) -> list[Account]:
+    """40 accounts on 30 addresses; more are accounts of people in the wards, who then do more of the work."""
     made = [
         Account(name, f"10.20.3.{11 + place}", PROGRAMS[place], "clinic", 9.0 - place * 0.8, 3.0 - place * 0.3)
         for place, name in enumerate(SERVICES)
     ]
-    for ward in range(20):
+    wards = WARDS + count - ACCOUNTS
+    weight = 1.2 * (WARDS / wards) ** 0.5
+    for ward in range(wards):
         patients = tuple(rng.randrange(10_000_000, 10_000_000 + PATIENTS) for _ in range(WARD_PATIENTS))
-        address = f"10.20.5.{21 + ward % 10}"
-        made.append(Account(f"ward_{ward + 1:02d}", address, "HIS-Ward", "clinic", 1.2, 0.15, patients))
+        address = f"10.20.{5 + ward // WARDS}.{21 + ward % 10}"
+        made.append(Account(f"ward_{ward + 1:02d}", address, "HIS-Ward", "clinic", weight, weight / 8, patients))
     people = [("his_dba", 40), ("信息科_王工", 41), ("it_zhao", 42), ("it_qian", 43)]
     made += [Account(name, f"10.20.8.{host}", "DBeaver 24.1", "office", 0.15) for name, host in people]
     vendors = [("vendor_wx_zhang", 13), ("vendor_wx_sun", 14), ("vendor_dh_li", 15), ("vendor_dh_zhou", 16)]

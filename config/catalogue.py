@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -112,7 +112,7 @@ class Pack(_Model):
 _NOTHING = Column.model_validate({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A table under its name, as the packs together describe it."""
 
@@ -123,6 +123,21 @@ class Table:
     tenant: str | None = None
     guessed: bool = False  # by the pattern of its name only
     classes: frozenset[str] = field(default=frozenset())
+    many: tuple[tuple[re.Pattern[str], Column], ...] = ()  # columns described by a pattern: XZZ_*
+
+    def column(self, name: str) -> Column | None:
+        """What is said of a column; None where the table says nothing of it."""
+        text = folded(name)
+        found = self.columns.get(text)
+        if found is None and self.many:
+            found = next((column for pattern, column in self.many if pattern.fullmatch(text)), None)
+        return found
+
+    @cached_property
+    def other(self) -> Column:
+        """What a column holds that is not described: the class of the table that none of the described ones has."""
+        described = {c for column in self.columns.values() for c in column.classes}
+        return Column.model_validate({"class": [c for c in self.own_classes if c not in described]})
 
     @property
     def sensitive(self) -> bool:
@@ -183,11 +198,18 @@ class Catalogue:
         for name, entry in pack.tables.items():
             tenant = pack.tenant if entry.tenant is None else entry.tenant
             columns = {folded(column): meaning for column, meaning in entry.columns.items()}
+            many = tuple((_glob(column), meaning) for column, meaning in entry.columns.items() if "*" in column)
             classes = {c for column in columns.values() for c in column.classes} | set(entry.classes)
             if tenant:
                 columns.setdefault(folded(tenant), Column.model_validate({"role": "tenant"}))
             table = Table(
-                name, columns, entry.classes, entry.base, folded(tenant) if tenant else None, classes=frozenset(classes)
+                name,
+                columns,
+                entry.classes,
+                entry.base,
+                folded(tenant) if tenant else None,
+                classes=frozenset(classes),
+                many=many,
             )
             schemas = frozenset(folded(schema) for schema in (entry.schemas or pack.schemas))
             for known in (name, *entry.aliases):
@@ -240,9 +262,9 @@ class Catalogue:
 
     def column(self, table: Table | None, name: str) -> Column:
         """What a column holds. A described table answers first, then the patterns of names."""
-        if table is not None and (known := table.columns.get(folded(name))) is not None:
+        if table is not None and (known := table.column(name)) is not None:
             return known
-        return self.guess(name) or _NOTHING
+        return self.guess(name) or (table.other if table is not None else _NOTHING)
 
     def routine(self, name: str) -> Routine | None:
         """What is known of a stored procedure or function."""
@@ -270,6 +292,7 @@ def _merged(name: str, found: list[_Entry], places: set[str]) -> Table:
         # Which product it is can't be told: a tenant column is demanded only where all of them have one.
         tables[0].tenant if all(table.tenant == tables[0].tenant for table in tables) else None,
         classes=frozenset().union(*(table.classes for table in tables)),
+        many=tuple(column for table in tables for column in table.many),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from config.errors import Problem
-from config.register import Register
+from config.register import Register, Ticket
 from config.validation import did_you_mean
 from config.values import Dates
 from config.yaml12 import Document, Keys
@@ -15,24 +15,28 @@ from config.yaml12 import Document, Keys
 _GROUPS = {"person": "people", "service": "services", "owner": "owners"}
 
 
+Fault = tuple[Keys, str]
+
+
 def contradictions(register: Register, document: Document, zone: ZoneInfo) -> list[Problem]:
     """Faults of meaning. `zone`: of times without an offset."""
-    found = [
+    return [document.problem(keys, message) for keys, message in faults(register, document, zone)]
+
+
+def faults(register: Register, document: Document, zone: ZoneInfo) -> list[Fault]:
+    """The same as (keys, message)."""
+    return [
         *_date_orders(register),
         *_people(register, document),
         *_accounts(register),
         *_tickets(register, document, zone),
         *_jobs(register),
     ]
-    return [document.problem(keys, message) for keys, message in found]
 
 
 def unread_systems(register: Register, document: Document, systems: Collection[str]) -> list[Problem]:
     """Warnings: systems that the register names and no source reads (a typing error, or a log still to come)."""
     return [document.problem(keys, message) for keys, message in _systems(register, systems)]
-
-
-Fault = tuple[Keys, str]
 
 
 def _date_orders(register: Register) -> Iterator[Fault]:
@@ -42,6 +46,12 @@ def _date_orders(register: Register) -> Iterator[Fault]:
     for name, person in register.people.items():
         if _backwards(person.valid):
             yield ("people", name, "valid", "to"), "ends before it starts"
+    for name, job in register.jobs.items():
+        if _backwards(job.valid):
+            yield ("jobs", name, "valid", "to"), "ends before it starts"
+        for index, approval in enumerate(job.approvals or ()):
+            if approval.end < approval.start:
+                yield ("jobs", name, "approvals", index, "to"), "ends before it starts"
 
 
 def _backwards(dates: Dates) -> bool:
@@ -87,11 +97,17 @@ def _accounts(register: Register) -> Iterator[Fault]:
 def _tickets(register: Register, document: Document, zone: ZoneInfo) -> Iterator[Fault]:
     people = _names(document, "people")
     for name, ticket in register.tickets.items():
-        if _moment(ticket.end, zone) <= _moment(ticket.start, zone):
-            yield ("tickets", name, "to"), "ends before it starts"
-        for person in ticket.people:
-            if person not in people:
-                yield ("tickets", name, "person"), f"unknown person '{person}'" + did_you_mean(person, people)
+        for key, message in ticket_faults(ticket, people, zone):
+            yield ("tickets", name, key), message
+
+
+def ticket_faults(ticket: Ticket, people: Collection[str], zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """(key, message). `people`: ids that are known."""
+    if _moment(ticket.end, zone) <= _moment(ticket.start, zone):
+        yield "to", "ends before it starts"
+    for person in ticket.people:
+        if person not in people:
+            yield "person", f"unknown person '{person}'" + did_you_mean(person, people)
 
 
 def _jobs(register: Register) -> Iterator[Fault]:

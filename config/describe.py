@@ -1,6 +1,7 @@
 """Tables of keys for the documentation, generated from the models: `python -m config.describe` rewrites them.
 
-The tables stand between `<!-- keys:NAME -->` and `<!-- /keys -->` in docs/configuration.md and docs/register.md.
+The tables stand between `<!-- keys:NAME -->` and `<!-- /keys -->` in docs/configuration.md and docs/register.md; those of
+the headings of lists between `<!-- headings -->` and `<!-- /headings -->`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from config.calendar import CalendarOverlay
+from config.headings import HEADINGS, REQUIRED
 from config.register import Register
 from config.settings import Settings
 from config.values import Clock, Hours, clock_text
@@ -25,6 +27,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGES = {"configuration.md": ("settings", "calendar"), "register.md": ("register",)}
 _MODELS: dict[str, type[BaseModel]] = {"settings": Settings, "calendar": CalendarOverlay, "register": Register}
 _BLOCK = re.compile(r"(<!-- keys:(\w+) -->\n).*?(<!-- /keys -->)", re.DOTALL)
+_HEADINGS = re.compile(r"(<!-- headings -->\n).*?(<!-- /headings -->)", re.DOTALL)
 _WORDS: dict[Any, str] = {
     str: "text", int: "whole number", float: "number", bool: "true or false", Path: "file or folder",
     date: "date", datetime: "time",
@@ -33,7 +36,17 @@ _WORDS: dict[Any, str] = {
 
 def rendered(page: str) -> str:
     """The text of a page with its tables made anew."""
-    return _BLOCK.sub(lambda found: found[1] + table(_MODELS[found[2]]) + found[3], page)
+    page = _BLOCK.sub(lambda found: found[1] + table(_MODELS[found[2]]) + found[3], page)
+    return _HEADINGS.sub(lambda found: found[1] + headings() + found[2], page)
+
+
+def headings() -> str:
+    """Markdown: what the columns of lists may be called. `*`: must be there."""
+    lines = ["| list | field | headings |", "|---|---|---|"]
+    for kind, fields in HEADINGS.items():
+        for name, words in fields.items():
+            lines.append(f"| `{kind}` | `{name}`{'*' * (name in REQUIRED[kind])} | {', '.join(words)} |")
+    return "\n".join(lines) + "\n"
 
 
 def table(model: type[BaseModel]) -> str:

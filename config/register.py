@@ -22,9 +22,6 @@ DataClass = Literal[
     "identity", "contact", "clinical", "special", "lab", "image", "prescription", "drug", "billing", "staff",
     "credential", "procurement", "public_health", "audit",
 ]  # fmt: skip
-SENSITIVE_CLASSES = frozenset(
-    {"identity", "contact", "clinical", "special", "lab", "image", "prescription", "credential"}
-)
 
 
 Systems = Annotated[tuple[Identifier, ...], BeforeValidator(one_or_more)]
@@ -50,6 +47,7 @@ class Account(Model):
     account: str = Field(min_length=1, description="name as the log writes it")
     places: Places = Field((), alias="from", description="addresses it is used from; default: those of its owner")
     shared: bool = Field(False, description="known to be used by several people; written at each of them")
+    superuser: bool = Field(False, description="agreed to have the rights of a superuser; owners have them anyway")
 
 
 class Vendor(Model):
@@ -118,6 +116,16 @@ class Ticket(Model):
 JobKind = Literal["export", "maintenance", "report", "transfer"]
 
 
+class Approval(Model):
+    """One agreed use of a report: who asked, who agreed, in which days it may run and how often."""
+
+    start: date = Field(alias="from", description="first day on which it may run")
+    end: date = Field(alias="to", description="last day")
+    uses: int = Field(1, ge=1, description="how often it may run in these days")
+    requester: str = Field(min_length=1, description="who asked for it")
+    approver: str = Field(min_length=1, description="who agreed; not the one who asked")
+
+
 class Job(Model):
     """Work of an account that repeats and is approved once: the nightly dump, a report, cron maintenance."""
 
@@ -142,7 +150,15 @@ class Job(Model):
     max_rows: int | None = Field(
         None, ge=1, description="largest result; a statement without a known bound is not covered"
     )
+    requester: str | None = Field(None, description="who asked for it")
     approver: str | None = Field(None, description="who approved it")
+    every_days: int | None = Field(
+        None, ge=1, le=90, description="it must run at least once in so many days; else it is told (VND-04)"
+    )
+    valid: Dates = Field(Dates(), description="first and last day of the approval as a whole")
+    approvals: tuple[Approval, ...] | None = Field(
+        None, description="each agreed use of a report that needs one (统方); none written: no use needs one"
+    )
 
 
 class Register(Model):
@@ -154,6 +170,17 @@ class Register(Model):
     owners: dict[Identifier, Owner] = Field(default_factory=dict, description="owners of databases, by id")
     tickets: dict[Identifier, Ticket] = Field(default_factory=dict, description="approved work, by id")
     jobs: dict[Identifier, Job] = Field(default_factory=dict, description="approved repeated work, by id")
+
+    def validity(self, person: Person) -> Dates:
+        """First and last day on which a person may work: own dates, contract and qualification together.
+
+        Without regard to the state of the vendor.
+        """
+        vendor = self.vendors.get(person.vendor) if person.vendor else None
+        contract = vendor.contract if vendor else Dates()
+        starts = [day for day in (person.valid.start, contract.start) if day is not None]
+        ends = [day for day in (person.valid.end, contract.end, person.qualification_until) if day is not None]
+        return Dates.model_construct(start=max(starts, default=None), end=min(ends, default=None))
 
     @property
     def accounts(self) -> list[tuple[str, str, str, str, Account]]:

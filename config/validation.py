@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -66,6 +66,19 @@ def validate(
 def _read(model: type[M], data: Any, context: Mapping[str, Any]) -> M:
     # By way of JSON: strict there means "no guessing" (text is no number), yet lists fill tuples and text fills dates.
     return model.model_validate_json(json.dumps(data), strict=True, context=dict(context))
+
+
+def option_faults(model: type[BaseModel] | None, options: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Faults of the options of a log format: (keys below `options`, message)."""
+    if model is None:
+        yield from (((key,), "this format takes no options") for key in options)
+        return
+    try:
+        _read(model, dict(options), {})
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            keys = _keys(options, item["loc"])
+            yield keys, _message(model, keys, item)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config.errors import ConfigError, Problem
 
+SHIPPED = Path(__file__).parent
 MAX_BYTES = 8 * 1024 * 1024
 MAX_NODES = 500_000  # after aliases are followed: a few lines of nested aliases could otherwise fill the memory
 MAX_DEPTH = 40
@@ -32,11 +33,16 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document. `data` holds plain Python values, `places` where each key or list item stands."""
+    """One YAML document. `data` holds plain Python values, `places` where each key or list item stands.
+
+    Nobody changes what is in it: what is worked out from a document may be kept for it.
+    """
 
     file: str
     data: Any
     places: Mapping[Keys, Place] = field(default_factory=dict)
+
+    __hash__ = object.__hash__  # of what was read, not of all that is in it
 
     def problem(self, keys: Keys, message: str) -> Problem:
         """A fault at `keys`, or at the nearest enclosing key that is written in the file."""
@@ -90,8 +96,11 @@ def read_yaml(path: Path | str) -> Document:
 
 def read_yaml_all(path: Path | str) -> list[Document]:
     """All documents of a YAML file, at least one (rule files may hold several). Errors as `read_yaml`."""
-    text = read_text(path)
-    file = str(path)
+    return documents_of(str(path), read_text(path))
+
+
+def documents_of(file: str, text: str) -> list[Document]:
+    """The same of a text that was read already. `file`: how faults name it."""
     documents: list[Document] = []
     problems: list[Problem] = []
     for node in _nodes(file, text):
@@ -104,7 +113,7 @@ def read_yaml_all(path: Path | str) -> list[Document]:
     if problems:
         raise ConfigError(problems)
     if not documents or all(document.data is None for document in documents):
-        raise _whole(Path(path), "is empty")
+        raise _whole(Path(file), "is empty")
     return documents
 
 
@@ -127,6 +136,9 @@ def _nodes(file: str, text: str) -> Iterator[Node | None]:
         # In YAML 1.1 `NO` is false and `12:30` is 750: the reader of the file would be misled.
         line = text.count("\n", 0, old.start()) + 1
         raise ConfigError([Problem(file, line, 1, "", "files are YAML 1.2; remove the %YAML line")])
+    if Path(file).is_relative_to(SHIPPED) and (nodes := _quickly(text)) is not None:
+        yield from nodes
+        return
     yaml = YAML(typ="safe", pure=True)
     yaml.version = (1, 2)
     try:
@@ -137,6 +149,15 @@ def _nodes(file: str, text: str) -> Iterator[Node | None]:
         raise ConfigError([Problem(file, 1, 1, "", "nested too deeply")]) from None
     except YAMLError as error:
         raise ConfigError([Problem(file, 1, 1, "", f"not YAML: {type(error).__name__}")]) from None
+
+
+def _quickly(text: str) -> list[Node | None] | None:
+    """The nodes of a file of ours; None where libyaml is not there or does not understand it."""
+    try:
+        from config.libyaml import composed
+    except ImportError:
+        return None
+    return composed(text)
 
 
 def _syntax(file: str, text: str, error: MarkedYAMLError) -> Problem:
@@ -166,7 +187,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.seen = 0
 
-    def value(self, node: Node, keys: Keys) -> Any:
+    def value(self, node: Any, keys: Keys) -> Any:
         self.seen += 1
         if self.seen > MAX_NODES or len(keys) > MAX_DEPTH:
             message = "nested too deeply" if len(keys) > MAX_DEPTH else "too many values (are aliases nested?)"
@@ -174,17 +195,15 @@ class _Reader:
         if str(node.tag) not in _PLAIN_TAGS:
             self.fault(node, keys, "a tag is not allowed here; write a plain value")
             return None
-        if isinstance(node, MappingNode):
+        if node.id == "mapping":
             return self.mapping(node, keys)
-        if isinstance(node, SequenceNode):
-            return self.sequence(node, keys)
-        return self.scalar(node, keys) if isinstance(node, ScalarNode) else None
+        return self.sequence(node, keys) if node.id == "sequence" else self.scalar(node, keys)
 
     def mapping(self, node: MappingNode, keys: Keys) -> dict[str, Any]:
         result: dict[str, Any] = {}
         first: dict[str, Place] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode):
+            if key_node.id != "scalar":
                 self.fault(key_node, keys, "a key must be plain text")
                 continue
             key = str(key_node.value)

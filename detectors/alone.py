@@ -13,7 +13,7 @@ from parsers.events import CONTEXT, EVENTS, FACTS
 _SCHEMA = EVENTS | FACTS | CONTEXT
 # The hospital's own people and services, at an ordinary hour, with no ticket and no job: if it is raised even for them,
 # the statement is the reason and not the sender.
-_SENDERS = ("staff", "service")
+_SENDERS = ({"actor_kind": "staff", "person": "somebody"}, {"actor_kind": "service"})
 
 
 def flagger(
@@ -27,8 +27,9 @@ def flagger(
             name: list(value) if isinstance(value, tuple) else value for name, value in facts.items() if name in FACTS
         }
         fixed = {"action": "query", "record_role": "main", "outcome": "ok", "rows_kind": "unknown", "approved": False,
-                 "account_registered": True, "person_valid": True, "time_allowed": True, "truncated": False}  # fmt: skip
-        rows = [dict.fromkeys(_SCHEMA) | fixed | known | {"actor_kind": sender} for sender in _SENDERS]
+                 "account_registered": True, "person_valid": True, "time_allowed": True, "working_day": True,
+                 "office_hours": True, "truncated": False}  # fmt: skip
+        rows = [dict.fromkeys(_SCHEMA) | fixed | known | sender for sender in _SENDERS]
         frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
         hits = frame.select(rule.steps[0].expression.any().alias(str(place)) for place, rule in enumerate(single)).row(
             0

@@ -13,6 +13,7 @@ and have one meaning to agree on. That meaning is two-valued: a test on a missin
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Literal
@@ -54,18 +55,19 @@ COLUMNS: dict[str, pl.DataType] = {
 # Values of these columns are a closed list in lower case, so they compare exactly (and faster).
 CLOSED = frozenset({
     "record_role", "action", "outcome", "dialect", "rows_kind", "bytes_kind", "direction", "understood", "verb",
-    "restriction", "destination", "actor_kind", "file_shape",
+    "restriction", "destination", "actor_kind", "file_shape", "program_kind", "vendor_state",
 })  # fmt: skip
 _PATTERN_LIMIT = 1000
 
 
 class ConditionFault(ValueError):
-    """A condition that can't be used. `column` names the key it stands at, where known."""
+    """A condition that can't be used. `column` names the key it stands at, `value` what stands there without one."""
 
-    def __init__(self, message: str, column: str | None = None) -> None:
+    def __init__(self, message: str, column: str | None = None, value: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.column = column
+        self.value = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +97,25 @@ class Not:
 
 
 Tree = Ask | All | Either | Not
+Asks = Callable[[str, SigmaType], Tree]  # of a field and a value; a value without a field has the name ""
 
 
-def tree(condition: object) -> Tree:
-    """Sigma's parsed condition as our tree. ConditionFault: unknown column, a value or modifier that does not fit."""
+def tree(condition: object, asks: Asks | None = None) -> Tree:
+    """Sigma's parsed condition as our tree. ConditionFault: unknown column, a value or modifier that does not fit.
+
+    `asks`: what a field and a value mean; None: fields are columns.
+    """
     if isinstance(condition, ConditionAND):
-        return All(tuple(tree(part) for part in condition.args))
+        return All(tuple(tree(part, asks) for part in condition.args))
     if isinstance(condition, ConditionOR):
-        return Either(tuple(tree(part) for part in condition.args))
+        return Either(tuple(tree(part, asks) for part in condition.args))
     if isinstance(condition, ConditionNOT):
-        return Not(tree(condition.args[0]))
+        return Not(tree(condition.args[0], asks))
     if isinstance(condition, ConditionFieldEqualsValueExpression):
-        return _test(condition.field, condition.value)
+        return (asks or test)(condition.field, condition.value)
     if isinstance(condition, ConditionValueExpression):
+        if asks is not None:
+            return asks("", condition.value)
         raise ConditionFault("a value without a column; write column: value")
     raise ConditionFault("an empty condition")
 
@@ -119,7 +127,8 @@ def columns_of(node: Tree) -> frozenset[str]:
     return frozenset().union(*(columns_of(part) for part in parts))
 
 
-def _test(column: str, value: SigmaType) -> Tree:
+def test(column: str, value: SigmaType) -> Tree:
+    """A column against a value of Sigma's."""
     dtype = COLUMNS.get(column)
     if dtype is None:
         hint = "; it is not stored, use shape or patient_key_count" if column in HIDDEN else ""
@@ -199,10 +208,10 @@ def _string(column: str, value: SigmaString) -> Tree:
 def _piece(part: object) -> str:
     if part is SpecialChars.WILDCARD_MULTI:
         return ".*"
-    return "." if part is SpecialChars.WILDCARD_SINGLE else _escape(str(part))
+    return "." if part is SpecialChars.WILDCARD_SINGLE else escape(str(part))
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Literal text in both engines' syntax: only ASCII punctuation may be escaped in Rust's and RE2's."""
     return re.sub(r"([\\.+*?()|\[\]{}^$#&~\-])", r"\\\1", text)
 
@@ -211,7 +220,7 @@ def _network(column: str, value: SigmaCIDRExpression) -> Tree:
     if not isinstance(value.network, IPv4Network):
         raise ConditionFault("only IPv4 networks", column)
     pieces = [part.removesuffix("*") for part in value.expand()]
-    patterns = [_escape(piece) + ("" if piece.count(".") == 3 and piece[-1] != "." else ".*") for piece in pieces]
+    patterns = [escape(piece) + ("" if piece.count(".") == 3 and piece[-1] != "." else ".*") for piece in pieces]
     return Ask(column, "matches", "^(?:" + "|".join(patterns) + ")$")
 
 

@@ -16,9 +16,6 @@ def rules_table(rules: Iterable[Rule]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [_line(rule) for rule in rules]
-    lines.append(
-        "| SRC-01 | A source is silent | 日志源静默 | 4 x 4 | high | | source | sources without an expected silence |"
-    )
     return "\n".join(lines)
 
 
@@ -32,12 +29,17 @@ def embedded(page: str, rules: Iterable[Rule]) -> str:
 def _line(rule: Rule) -> str:
     cells = (
         rule.id, rule.title_en, rule.title_zh, f"{rule.block.likelihood} x {rule.block.impact}", rule.level,
-        _span(rule.timespan_seconds), _counted(rule), rule.block.misses,
+        _span(rule), _counted(rule), rule.block.misses,
     )  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _span(seconds: int) -> str:
+def _span(rule: Rule) -> str:
+    if rule.block.behaviour is not None:
+        return {"day": "1d", "week": "1w", "month": "1mo"}[rule.block.behaviour.per]
+    if rule.kind == "check":
+        return ""
+    seconds = rule.timespan_seconds
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds % size == 0:
             return f"{seconds // size}{unit}"
@@ -46,6 +48,11 @@ def _span(seconds: int) -> str:
 
 def _counted(rule: Rule) -> str:
     who = ", ".join(name for name in rule.subject if name not in ("site", "system"))
+    if rule.kind == "check":
+        limits = ", ".join(f"{name} {number}" for name, number in rule.numbers.items())
+        return f"{who or 'system'}; check" + (f": {limits}" if limits else "")
+    if rule.block.behaviour is not None:
+        return f"{who or 'system'}; {rule.block.behaviour.shown}"
     if rule.kind in ("ordered", "together"):
         return f"{who or 'system'}; {'in order' if rule.kind == 'ordered' else 'together'}"
     asked = " and ".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import and_, or_
 
 import polars as pl
@@ -10,6 +10,7 @@ import polars as pl
 from detectors.conditions import All, Ask, Either, Not, Tree
 
 
+@lru_cache(10_000)
 def expression(node: Tree) -> pl.Expr:
     """Boolean expression over the enriched columns; a test on a missing value is false, so `not` of it is true."""
     if isinstance(node, All):

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC as UTC_ZONE
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from detectors.findings import SEVERITIES, finding_id
-from detectors.risk import assess
+from detectors.panes import EVIDENCE, MEMBER_CAP, Pane
+from detectors.risk import Part, assess, weigh
 from detectors.rules import Rule
 from detectors.stories import story_id
-from detectors.windows import MEMBER_CAP, Found, Key, Pane
+from detectors.windows import Found, Key
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
 _WHO = ("account", "person", "vendor", "client_ip", "source", "site", "system", "format")
+_NAMED = ("site", "system", "account", "person", "vendor", "client_ip", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a check found. `key` and `bucket` (the moment it is about) name the finding; times are UTC.
+
+    `words`: what the rule's texts name in braces. `who`: columns of FINDINGS. A number that grows by itself belongs into
+    `words` alone: a finding gets a new revision when anything else changes.
+    """
+
+    key: tuple[str | None, ...]
+    bucket: datetime
+    first_seen: datetime
+    who: Mapping[str, str | None]
+    last_seen: datetime | None = None
+    words: Mapping[str, object] = field(default_factory=dict)
+    events: int = 0
+    rows: int | None = None
+    rows_kind: str | None = None
+    bytes: int | None = None
+    classes: Sequence[str] = ()
+    objects: Sequence[str] = ()
+    evidence: Sequence[str] = ()
+    approved: bool = False
+    likelihood: tuple[Part, ...] = ()  # weights beside those of the rule
+    impact: tuple[Part, ...] = ()
 
 
 def finding(
@@ -22,7 +51,7 @@ def finding(
 ) -> dict[str, object]:
     """One row of FINDINGS but for `revision`. A function of the events in `found` alone."""
     total = found.total
-    risk = assess(rule, total)
+    risk = assess(rule, total, found.weights)
     who: dict[str, str | None] = dict(zip(_WHO, total.first, strict=True))
     who |= {name: part for name, part in zip(rule.subject, key, strict=True) if name in who}
     staged = rule.staged or who["source"] in staged_sources
@@ -37,10 +66,10 @@ def finding(
         "likelihood": risk.likelihood,
         "impact": risk.impact,
         "risk": risk.product,
-        **{name: who[name] for name in ("site", "system", "account", "person", "vendor", "client_ip", "source")},
+        **{name: who[name] for name in _NAMED},
         "first_seen": moment(total.first_at),
         "last_seen": moment(total.last_at),
-        "events": min(total.events, 2**32 - 1),
+        "events": min(acts(found), 2**32 - 1),
         "rows": total.rows if total.rows_told else None,
         "rows_kind": rows_kind(total),
         "bytes": total.bytes if total.bytes_told else None,
@@ -56,13 +85,62 @@ def finding(
     }
 
 
+def told(rule: Rule, found: Told, *, zone: ZoneInfo, notify_from: str, staged: bool = False) -> dict[str, object]:
+    """One row of FINDINGS but for `revision`, for a finding that is no sum of windows."""
+    risk = weigh(rule, found.likelihood, found.impact, approved=found.approved)
+    staged = staged or rule.staged
+    heard = SEVERITIES.index(risk.severity) >= SEVERITIES.index(notify_from)
+    block, words = rule.block, found.words
+    first = found.first_seen
+    who = {name: found.who.get(name) for name in _NAMED}
+    return {
+        "id": finding_id(
+            rule.id, tuple("" if part is None else part for part in found.key), int(found.bucket.timestamp())
+        ),
+        "rule": rule.id,
+        "family": rule.family,
+        "title_zh": rule.title_zh,
+        "title_en": rule.title_en,
+        "severity": risk.severity,
+        "likelihood": risk.likelihood,
+        "impact": risk.impact,
+        "risk": risk.product,
+        **who,
+        "first_seen": first,
+        "last_seen": found.last_seen or first,
+        "events": found.events,
+        "rows": found.rows,
+        "rows_kind": found.rows_kind,
+        "bytes": found.bytes,
+        "classes": list(found.classes),
+        "objects": list(found.objects)[:EVIDENCE],
+        "why_zh": f"{block.why_zh.format_map(words)}。{risk.arithmetic_zh()}。善意解释与核对：{block.honest_zh}",
+        "why_en": f"{block.why_en.format_map(words)}. {risk.arithmetic_en()}. Honest reasons and how to check: {block.honest_en}",
+        "evidence": list(found.evidence)[:EVIDENCE],
+        "staged": staged,
+        "notify": heard and not staged and not risk.approved and risk.severity != "low",
+        "bucket": found.bucket,
+        "story": story_id(
+            who["site"] or "",
+            who["person"] or who["account"] or who["client_ip"] or who["source"],
+            (first - _EPOCH) // timedelta(microseconds=1),
+            zone,
+        ),
+    }
+
+
+def acts(found: Found) -> int:
+    """How many acts; where only the record that tells the amount of an act fits the rule, that is one."""
+    return max(found.total.events, 1)
+
+
 def moment(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
 def rows_kind(total: Pane) -> str | None:
     """Known only when every event told its rows; a part that is unknown makes the sum a lower bound."""
-    if total.rows_unknown:
+    if total.rows_unknown > 0:
         return "unknown"
     if total.rows_estimated:
         return "estimated"
@@ -70,11 +148,11 @@ def rows_kind(total: Pane) -> str | None:
 
 
 def _why_zh(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
-    text = rule.block.why_zh.format_map(_words(rule, found))
-    amount = f"共{found.total.events}次"
+    text = found.lead[0] + rule.block.why_zh.format_map(_words(rule, found))
+    amount = f"共{acts(found)}次"
     if found.total.rows_told:
-        amount += f"，{'至少' if found.total.rows_unknown else ''}{found.total.rows}行"
-    elif found.total.rows_unknown:
+        amount += f"，{'至少' if found.total.rows_unknown > 0 else ''}{found.total.rows}行"
+    elif found.total.rows_unknown > 0:
         amount += "，行数未知（日志未记录）"
     if found.total.bytes_told:
         amount += f"，{found.total.bytes}字节"
@@ -82,11 +160,11 @@ def _why_zh(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
 
 
 def _why_en(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
-    text = rule.block.why_en.format_map(_words(rule, found))
-    amount = f"{found.total.events} event{'s' if found.total.events != 1 else ''}"
+    text = found.lead[1] + rule.block.why_en.format_map(_words(rule, found))
+    amount = f"{acts(found)} event{'s' if acts(found) != 1 else ''}"
     if found.total.rows_told:
-        amount += f", {'at least ' if found.total.rows_unknown else ''}{found.total.rows} rows"
-    elif found.total.rows_unknown:
+        amount += f", {'at least ' if found.total.rows_unknown > 0 else ''}{found.total.rows} rows"
+    elif found.total.rows_unknown > 0:
         amount += ", rows unknown (not in the log)"
     if found.total.bytes_told:
         amount += f", {found.total.bytes} bytes"
@@ -96,13 +174,14 @@ def _why_en(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
 def _words(rule: Rule, found: Found) -> Mapping[str, object]:
     """Numbers that a rule's texts may name: {measured}, {threshold}, {events}, {minutes}."""
     # The last line is the one that tells most: `also` narrows what the first counts.
-    line, measured = (rule.lines[-1], found.measured[-1]) if found.measured else (None, found.total.events)
+    line, measured = (rule.lines[-1], found.measured[-1]) if found.measured else (None, acts(found))
     sketched = line is not None and line.measure == "distinct" and measured >= MEMBER_CAP
     return {
         "measured": f"≈{measured}" if sketched else measured,
         "threshold": line.least if line else 1,
-        "events": found.total.events,
+        "events": acts(found),
         "minutes": rule.timespan_seconds // 60,
+        **found.words,
     }
 
 

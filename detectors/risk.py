@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detectors.findings import severity
+from detectors.panes import Pane
 from detectors.rules import Rule
-from detectors.windows import Pane
 
 MANY_ROWS = 10_000
 # Work on the audit itself and reading another hospital's patients are never below medium.
@@ -54,10 +55,13 @@ class Risk:
         )
 
 
-def assess(rule: Rule, total: Pane) -> Risk:
-    """The risk of a finding that holds the events of `total`. Every weight is a function of those events alone."""
-    likelihood = [Part(rule.block.likelihood, "规则", "rule")]
-    impact = [Part(rule.block.impact, "规则", "rule")]
+def assess(rule: Rule, total: Pane, weights: Iterable[Part] = ()) -> Risk:
+    """The risk of a finding that holds the events of `total`. Every weight is a function of those events alone.
+
+    `weights`: what a comparison with other events adds to the likelihood.
+    """
+    likelihood = list(weights)
+    impact: list[Part] = []
     if total.unresolved and not rule.block.about_vendors:
         likelihood.append(Part(1, "厂商无工单或身份不明", "vendor without ticket, or nobody known"))
     if total.ticketed == total.events:
@@ -66,12 +70,19 @@ def assess(rule: Rule, total: Pane) -> Risk:
         likelihood.append(Part(-1, "行数为估计", "rows are estimated"))
     if total.special or total.rows > MANY_ROWS:
         impact.append(Part(1, "特殊类别或超过10000行", "special category or more than 10,000 rows"))
+    return weigh(rule, likelihood, impact, approved=total.approved == total.events)
+
+
+def weigh(rule: Rule, likelihood: Iterable[Part], impact: Iterable[Part], *, approved: bool) -> Risk:
+    """The rule's own likelihood and impact with further parts, each kept between 1 and 5."""
+    likelihood = [Part(rule.block.likelihood, "规则", "rule"), *likelihood]
+    impact = [Part(rule.block.impact, "规则", "rule"), *impact]
     chance, weight = _total(likelihood), _total(impact)
     if rule.family in FLOOR_FAMILIES and chance * weight < FLOOR:
         raised = -(-FLOOR // weight)
         likelihood.append(Part(raised - chance, "此类不低于中", "never below medium in this family"))
         chance = raised
-    return Risk(chance, weight, total.approved == total.events, tuple(likelihood), tuple(impact))
+    return Risk(chance, weight, approved, tuple(likelihood), tuple(impact))
 
 
 def _total(parts: list[Part]) -> int:

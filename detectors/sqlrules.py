@@ -5,6 +5,8 @@ The text only; nothing here opens a database. Column names are those of the sche
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from detectors.conditions import All, Ask, Either, Not, Tree
 
 _COMPARE = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "same": "="}
@@ -19,6 +21,21 @@ def sql(node: Tree) -> str:
     if isinstance(node, Not):
         return f"(NOT {sql(node.part)})"
     return f"coalesce({_test(node)}, false)"
+
+
+def loosely(node: Tree, columns: Container[str], *, true: bool = True) -> str:
+    """SQL over `columns` alone that every event matched by `node` fulfils (`true` False: every event not matched).
+
+    What is asked of another column may be so or not: for reading from a table that lacks some columns all that may matter.
+    """
+    if isinstance(node, All | Either):
+        joined = " AND " if isinstance(node, All) == true else " OR "
+        return "(" + joined.join(loosely(part, columns, true=true) for part in node.parts) + ")"
+    if isinstance(node, Not):
+        return loosely(node.part, columns, true=not true)
+    if node.column not in columns:
+        return "true"
+    return sql(node) if true else sql(Not(node))
 
 
 def _test(test: Ask) -> str:

@@ -1,117 +1,29 @@
 """Sliding windows over event time, once for all detections.
 
-State is a commutative monoid: a `Pane` (counts, sums, first and last time, smallest evidence, hashed members) per rule, step,
-key and slice of time. Adding panes in any order and any grouping gives the same state, so a batch writes only what it
+State is a commutative monoid: a pane (counts, sums, first and last time, smallest evidence, hashed members) per rule, step,
+key and slice of time; `Held` is one that is looked at. Adding panes in any order and any grouping gives the same state, so a batch writes only what it
 adds, a restart adds up what was written, and findings do not depend on the cut (docs/decisions/0003-window-deltas.md).
 
-About 60 panes a window, aligned to the epoch. A finding exists for (rule, key, bucket) if and only if some window that
+60 panes a window, 12 where each holds a set, aligned to the epoch. A finding exists for (rule, key, bucket) if and only if some window that
 ends in a non-empty pane of that bucket crosses every line of the rule; its content is the sum of those windows. Bucket: the
 smaller of the time span and one local day. Python loops run over panes that a batch touched, never over events.
 """
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from detectors.rules import Line, Rule
+from detectors.panes import SETS, Held, Pane, measure, sum_of
+from detectors.risk import Part
+from detectors.rules import Rule
 
 PANES_PER_WINDOW = 60
 PANES_WITH_MEMBERS = 12  # fewer where each pane holds a set: what is counted is seldom sharper than a twelfth
 DAY = 86_400
-EVIDENCE = 20  # event ids and names kept: the first ones
-MEMBER_CAP = 4096  # members of one pane kept exactly; above it the smallest hashes stand for all (k minimum values)
-_SPACE = 2**64
 
 Key = tuple[str | None, ...]
-
-
-@dataclass(slots=True)
-class Pane:
-    """What is known of the events of one key in one slice of time. Every field merges commutatively."""
-
-    events: int = 0
-    rows: int = 0  # sum of the rows that were told
-    rows_told: int = 0  # events that told them
-    rows_estimated: int = 0
-    rows_unknown: int = 0
-    bytes: int = 0
-    bytes_told: int = 0
-    approved: int = 0  # events of approved work
-    ticketed: int = 0  # events inside a ticket and its scope
-    unresolved: int = 0  # by a vendor without ticket, or by nobody the register knows
-    special: int = 0  # that carry out a special category
-    first_at: int = 0  # microseconds since the epoch
-    last_at: int = 0
-    evidence: list[str] = field(default_factory=list)  # time + event_id, sorted
-    first: tuple[str | None, ...] = ()  # who and where of the earliest event
-    classes: list[str] = field(default_factory=list)
-    objects: list[str] = field(default_factory=list)
-    amounts: list[int] = field(default_factory=list)  # one a line of the rule
-    members: dict[int, set[int]] = field(default_factory=dict)  # line -> keyed hashes
-
-    def add(self, other: Pane) -> None:
-        if not other.events:
-            return
-        if not self.events or (other.evidence and other.evidence[0] < self.evidence[0]):
-            self.first = other.first
-        self.first_at = min(self.first_at, other.first_at) if self.events else other.first_at
-        self.last_at = max(self.last_at, other.last_at) if self.events else other.last_at
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.evidence = _smallest(self.evidence, other.evidence)
-        self.classes = _smallest(self.classes, other.classes)
-        self.objects = _smallest(self.objects, other.objects)
-        if other.amounts:
-            mine = self.amounts or [0] * len(other.amounts)
-            self.amounts = [a + b for a, b in zip(mine, other.amounts, strict=True)]
-        for line, members in other.members.items():
-            self.add_members(line, members)
-
-    def add_members(self, line: int, members: Iterable[int]) -> None:
-        kept = self.members.setdefault(line, set())
-        kept.update(members)
-        if len(kept) > MEMBER_CAP:
-            self.members[line] = set(heapq.nsmallest(MEMBER_CAP, kept))
-
-
-_COUNTS = (
-    "events", "rows", "rows_told", "rows_estimated", "rows_unknown", "bytes", "bytes_told", "approved", "ticketed",
-    "unresolved", "special",
-)  # fmt: skip
-
-
-def _smallest(mine: list[str], other: list[str]) -> list[str]:
-    if not other or mine == other:
-        return mine
-    return sorted({*mine, *other})[:EVIDENCE]
-
-
-def distinct(members: set[int]) -> int:
-    """How many different members: exact below the cap, else estimated from the smallest hashes; never falls as it grows."""
-    if len(members) < MEMBER_CAP:
-        return len(members)
-    smallest = heapq.nsmallest(MEMBER_CAP, members)
-    return max(MEMBER_CAP, (MEMBER_CAP - 1) * _SPACE // (smallest[-1] + 1))
-
-
-def adjacent(members: set[int]) -> int:
-    """Pairs of following keys. A key k leaves hash(k) as the left end and hash(k-1) | 1 as the right end of a pair."""
-    return sum(1 for member in members if not member & 1 and member | 1 in members)
-
-
-def measure(line: Line, index: int, panes: Sequence[Pane]) -> int:
-    if line.measure == "events":
-        return sum(pane.events for pane in panes)
-    if line.measure == "sum":
-        return sum(pane.amounts[index] for pane in panes if pane.amounts)
-    sets = [pane.members[index] for pane in panes if index in pane.members]
-    if sum(map(len, sets)) < line.least:
-        return 0  # not even if all were different: no need to unite them
-    united: set[int] = set().union(*sets)
-    return adjacent(united) if line.measure == "adjacent" else distinct(united)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +40,7 @@ class Grid:
         bucket = day_start if span >= DAY else lambda second: second - second % span
         if rule.kind == "single":
             return Grid(0, 1, bucket)  # the pane is the bucket
-        sets = any(line.measure in ("distinct", "adjacent") for line in rule.lines)
+        sets = any(line.measure in SETS for line in rule.lines)
         seconds = -(-span // (PANES_WITH_MEMBERS if sets else PANES_PER_WINDOW))
         return Grid(seconds, -(-span // seconds), bucket)
 
@@ -141,19 +53,44 @@ class Found:
     total: Pane
     steps: tuple[Pane, ...]
     measured: tuple[int, ...]
+    words: Mapping[str, object] = field(default_factory=dict)  # further ones that the rule's texts may name
+    lead: tuple[str, str] = ("", "")  # before the text, in Chinese and English
+    weights: tuple[Part, ...] = ()  # of likelihood, beside those of the rule
 
 
 class Windows:
-    """The living panes of one rule."""
+    """The panes of one rule that are looked at: of keys and blocks of time that may cross a line."""
 
     def __init__(self, rule: Rule, day_start: Callable[[int], int]) -> None:
         self.rule = rule
         self.key = rule.key
         self.grid = Grid.of(rule, day_start)
-        self._steps: list[dict[Key, dict[int, Pane]]] = [{} for _ in rule.steps]
-        self._crossed: dict[Key, set[int]] = {}
+        self._steps: list[dict[str, dict[int, Held]]] = [{} for _ in rule.steps]
+        self._crossed: dict[str, set[int]] = {}
+        self._held: dict[str, set[int]] = {}  # blocks of which all panes are here
 
-    def add(self, step: int, key: Key, start: int, pane: Pane) -> None:
+    @property
+    def block_seconds(self) -> int:
+        """As long as a window: see `tallies.py`."""
+        return self.grid.panes * self.grid.pane_seconds or min(self.rule.timespan_seconds, DAY)
+
+    @property
+    def reach_seconds(self) -> int:
+        """How far behind its end a pane still concerns what comes."""
+        return self._near + self.block_seconds
+
+    def holds(self, key: str, block: int) -> bool:
+        return block in self._held.get(key, ())
+
+    def hold(self, key: str, block: int) -> None:
+        self._held.setdefault(key, set()).add(block)
+
+    def near(self, start: int) -> range:
+        """Blocks of all panes that a change of the pane `start` can concern: a window and a bucket to either side."""
+        size = self.block_seconds
+        return range((start - self._near) // size, (start + self._near) // size + 1)
+
+    def add(self, step: int, key: str, start: int, pane: Held) -> None:
         """`start`: first second of the pane."""
         panes = self._steps[step].setdefault(key, {})
         if start in panes:
@@ -161,19 +98,21 @@ class Windows:
         else:
             panes[start] = pane
 
-    def add_members(self, step: int, key: Key, start: int, line: int, members: Iterable[int]) -> None:
+    def add_members(self, step: int, key: str, start: int, line: int, members: Iterable[int]) -> None:
         """Members of a line in a pane."""
-        self._steps[step].setdefault(key, {}).setdefault(start, Pane()).add_members(line, members)
+        self._steps[step].setdefault(key, {}).setdefault(start, Held()).add_members(line, members)
 
-    def found(self, key: Key, touched: set[int]) -> Iterator[Found]:
+    def found(self, key: str, touched: set[int]) -> Iterator[Found]:
         """The findings of `key` that panes touched by a batch make or change."""
         if self.rule.kind == "single":
             for start in sorted(touched):
-                pane = self._steps[0][key][start]
+                pane = self._steps[0][key][start].whole()
                 yield Found(start, pane, (pane,), (pane.events,))
             return
         changed = sorted(touched)
         starts = self._starts(key, changed)
+        if not self._reached([list(panes.values()) for panes in self._chosen(key, starts)]):
+            return
         crossed = self._crossed.get(key, set())
         buckets = set()
         for end in starts:
@@ -188,43 +127,26 @@ class Windows:
         for bucket in sorted(buckets):
             yield self._content(key, starts, bucket, crossed)
 
-    def expire(self, before: int) -> int:
-        """Forget panes that ended before `before`; how many."""
-        gone = 0
-        width = self.grid.pane_seconds or min(self.rule.timespan_seconds, DAY)
-        for panes_by_key in self._steps:
-            for key in list(panes_by_key):
-                panes = panes_by_key[key]
-                old = [start for start in panes if start + width < before]
-                for start in old:
-                    del panes[start]
-                gone += len(old)
-                if not panes:
-                    del panes_by_key[key]
-        for key in list(self._crossed):
-            living = {end for end in self._crossed[key] if end + width >= before}
-            if living:
-                self._crossed[key] = living
-            else:
-                del self._crossed[key]
-        return gone
-
-    def bound(self, keys: int) -> int:
-        """Keep at most `keys` keys, those seen last (hostile names must not fill the memory); how many were dropped."""
-        dropped = 0
-        for panes_by_key in self._steps:
-            over = len(panes_by_key) - keys
-            if over <= 0:
+    def release(self, before: int | None = None) -> None:
+        """Look no longer at blocks that ended before this second (None: at any)."""
+        size = self.block_seconds
+        for key, blocks in list(self._held.items()):
+            old = {block for block in blocks if before is None or (block + 1) * size < before}
+            if not old:
                 continue
-            # A tenth more than needed, so that a flood does not sort all keys at every batch.
-            oldest = heapq.nsmallest(
-                over + keys // 10, panes_by_key, key=lambda key: (max(panes_by_key[key]), str(key))
-            )
-            for key in oldest:
-                del panes_by_key[key]
-                self._crossed.pop(key, None)
-            dropped += len(oldest)
-        return dropped
+            self._held[key] = blocks - old
+            for panes in self._of(key):
+                for start in [start for start in panes if start // size in old]:
+                    del panes[start]
+            self._crossed[key] = {end for end in self._crossed.get(key, ()) if end // size not in old}
+            if len(old) == len(blocks):
+                self.drop(key)
+
+    def drop(self, key: str) -> None:
+        self._held.pop(key, None)
+        self._crossed.pop(key, None)
+        for panes in self._steps:
+            panes.pop(key, None)
 
     @property
     def size(self) -> int:
@@ -235,36 +157,44 @@ class Windows:
         """From the first second of a window's first pane to that of its last."""
         return (self.grid.panes - 1) * self.grid.pane_seconds
 
-    def _starts(self, key: Key, changed: list[int]) -> list[int]:
-        """Non-empty panes that a change at `changed` can concern, in order: a window and a bucket to either side."""
-        near = self._reach + min(self.rule.timespan_seconds, 2 * DAY) + self.grid.pane_seconds
+    @property
+    def _near(self) -> int:
+        if self.rule.kind == "single":
+            return 0
+        return self._reach + min(self.rule.timespan_seconds, 2 * DAY) + self.grid.pane_seconds
+
+    def _starts(self, key: str, changed: list[int]) -> list[int]:
+        """Non-empty panes that a change at `changed` can concern, in order."""
         width = self.grid.pane_seconds
-        first, last = (changed[0] - near) // width * width, changed[-1] + near
+        first, last = (changed[0] - self._near) // width * width, changed[-1] + self._near
         steps = self._of(key)
         if (last - first) // width > sum(map(len, steps)):
             return sorted({start for panes in steps for start in panes if first <= start <= last})
         return [start for start in range(first, last + 1, width) if any(start in panes for panes in steps)]
 
-    def _window(self, key: Key, starts: list[int], end: int) -> list[list[Pane]]:
-        """Panes of each step in the window that ends with the pane `end`."""
-        inside = starts[bisect_left(starts, end - self._reach) : bisect_right(starts, end)]
-        return [[panes[start] for start in inside if start in panes] for panes in self._of(key)]
+    def _window(self, key: str, starts: list[int], end: int) -> list[dict[int, Held]]:
+        """Panes of each step in the window that ends with the pane `end`, in order."""
+        return self._chosen(key, starts[bisect_left(starts, end - self._reach) : bisect_right(starts, end)])
 
-    def _of(self, key: Key) -> list[dict[int, Pane]]:
+    def _chosen(self, key: str, starts: Iterable[int]) -> list[dict[int, Held]]:
+        return [{start: panes[start] for start in starts if start in panes} for panes in self._of(key)]
+
+    def _of(self, key: str) -> list[dict[int, Held]]:
         return [panes_by_key.get(key, {}) for panes_by_key in self._steps]
 
-    def _crosses(self, key: Key, starts: list[int], end: int) -> bool:
+    def _crosses(self, key: str, starts: list[int], end: int) -> bool:
         window = self._window(key, starts, end)
-        if self.rule.kind == "count":
-            return all(measure(line, index, window[0]) >= line.least for index, line in enumerate(self.rule.lines))
-        if not all(window):
-            return False
-        if self.rule.kind == "together":
-            return True
-        begin = min(pane.first_at for pane in window[0])
-        return any(pane.last_at >= begin for pane in window[1])
+        return self._reached([list(panes.values()) for panes in window]) and (
+            self.rule.kind != "ordered" or _begins(window) is not None
+        )
 
-    def _content(self, key: Key, starts: list[int], bucket: int, crossed: set[int]) -> Found:
+    def _reached(self, steps: Sequence[Sequence[Held]]) -> bool:
+        """Does what these panes hold cross every line, and has every step some? More panes never reach less."""
+        if self.rule.kind == "count":
+            return all(measure(line, index, steps[0]) >= line.least for index, line in enumerate(self.rule.lines))
+        return all(steps)
+
+    def _content(self, key: str, starts: list[int], bucket: int, crossed: set[int]) -> Found:
         kept: set[int] = set()
         for end in starts:
             if self.grid.bucket(end) != bucket:
@@ -273,18 +203,43 @@ class Windows:
                 continue
             crossed.add(end)
             kept.update(starts[bisect_left(starts, end - self._reach) : bisect_right(starts, end)])
-        order = sorted(kept)
-        chosen = [[panes[start] for start in order if start in panes] for panes in self._of(key)]
+        chosen = self._chosen(key, sorted(kept))
         if self.rule.kind == "ordered":
-            begin = min(pane.first_at for pane in chosen[0])
-            chosen[1] = [pane for pane in chosen[1] if pane.last_at >= begin]
-        steps = tuple(_sum(panes) for panes in chosen)
-        measured = tuple(measure(line, index, chosen[0]) for index, line in enumerate(self.rule.lines))
-        return Found(bucket, _sum(steps), steps, measured)
+            chosen = _in_order(chosen)
+        steps = tuple(sum_of(pane.whole() for pane in panes.values()) for panes in chosen)
+        measured = tuple(measure(line, index, list(chosen[0].values())) for index, line in enumerate(self.rule.lines))
+        return Found(bucket, sum_of(steps), steps, measured)
 
 
-def _sum(panes: Iterable[Pane]) -> Pane:
-    total = Pane()
-    for pane in panes:
-        total.add(pane)
-    return total
+def _begins(steps: Sequence[dict[int, Held]]) -> list[int] | None:
+    """For each step the first pane in which it can follow those before it; None where one follows nowhere.
+
+    Between panes order is by their begin; within one, a step can follow another that first happened before it last did.
+    So the order of two steps is exact, that of three and more to the length of a pane.
+    """
+    begins: list[int] = []
+    for number, panes in enumerate(steps):
+        start = next(
+            iter(panes) if not begins else (at for at in panes if _follows(steps[number - 1], begins[-1], panes, at)),
+            None,
+        )
+        if start is None:
+            return None
+        begins.append(start)
+    return begins
+
+
+def _follows(before: dict[int, Held], begin: int, panes: dict[int, Held], at: int) -> bool:
+    return at > begin or (at == begin and panes[at].last_at >= before[begin].first_at)
+
+
+def _in_order(steps: Sequence[dict[int, Held]]) -> list[dict[int, Held]]:
+    """Only what can follow the step before it."""
+    begins = _begins(steps)
+    assert begins is not None
+    return [
+        panes
+        if not number
+        else {at: pane for at, pane in panes.items() if _follows(steps[number - 1], begins[number - 1], panes, at)}
+        for number, panes in enumerate(steps)
+    ]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from config import tolerance
 from monitor.assemble import read_site
 from monitor.errors import StartError
 from monitor.findings import visible
@@ -25,7 +26,7 @@ def run_query_command(sql: str, config: Path | None, state_dir: Path | None, lim
         raise StartError("query: give --config or --state-dir, and not both")
     zone = ZoneInfo("UTC")
     if config is not None:
-        settings = read_site(config, deep=False).settings
+        settings = read_site(config, deep=False, tolerate=tolerance.ALL).settings
         state_dir, zone = settings.state_dir, settings.zone
     assert state_dir is not None
     answer = run_query(state_dir.resolve(), sql, QueryLimits(rows=limit))  # the worker has a folder of its own

@@ -14,13 +14,14 @@ import polars as pl
 
 from config.loader import LoadedSite
 from monitor.alerts.outbox import KEYS, OUTBOX, Plan
-from monitor.assemble import Assembly, assembled
+from monitor.assemble import Assembly, assembled, source_parsers
 from monitor.batch import batch_of
 from monitor.pipeline import Seen
 from monitor.protect import load_key
+from monitor.settling import settle
 from monitor.sources.tail import Chunk, Tail, TailSettings
 from monitor.store.hot import Store
-from parsers.registry import Carry, parsers
+from parsers.registry import Carry
 
 SETTLED = 2  # looks that find nothing new before a file counts as read
 
@@ -44,6 +45,7 @@ def scan_into(
     ):
         before = store.batch
         assembly.restore(store)
+        settle(store, assembly.settling, assembly.numbering, datetime.now(UTC))
         carries = store.carries()
         tails = _tails(site, planned, store)
         try:
@@ -52,7 +54,7 @@ def scan_into(
                 chunks = _poll(tails, site.settings.limits.batch_bytes)
                 if chunks:
                     seen = _commit(store, assembly, chunks, carries)
-                    carries = dict(seen.read.carries)
+                    carries |= seen.read.carries
                     on_seen(seen)
                 quiet = 0 if chunks else quiet + 1
                 on_bytes(sum(len(chunk.data) for chunk in chunks))
@@ -67,12 +69,13 @@ def _tails(site: LoadedSite, planned: Iterable[tuple[Path, str]], store: Store) 
     for path, name in planned:
         paths.setdefault(name, []).append(str(path.absolute()))
     settings, positions = site.settings, store.positions()
+    units = source_parsers(settings)
     made = []
     for name, files in paths.items():
         source = settings.sources[name]
         literal = tuple(_literal(file) for file in files)
         tail = TailSettings(name, literal, source.format, settings.site.id, source.system, copy_wait=0.0)
-        made.append(Tail(tail, parsers()[source.format].framing, positions))
+        made.append(Tail(tail, units[name].framing, positions))
     return made
 
 
@@ -95,6 +98,7 @@ def _commit(store: Store, assembly: Assembly, chunks: list[Chunk], carries: dict
     now = datetime.now(UTC)
     seen = assembly.pipeline.run(chunks, carries, now)
     nothing = Plan(pl.DataFrame(schema=OUTBOX), pl.DataFrame(schema=KEYS), {})
-    store.commit(batch_of(seen, seen.observed.findings, chunks, nothing, now))
+    findings, settlements = assembly.settling.fresh(seen.observed.findings, seen.events, store, now)
+    store.commit(batch_of(seen, findings, chunks, nothing, now, settlements))
     assembly.committed()
     return seen

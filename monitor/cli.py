@@ -6,19 +6,20 @@ Exit status: 0 done, 1 something failed on the way (named on standard error), 2 
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from config.errors import ConfigError, MonitorError
+from config.errors import ConfigError
+from monitor.answering import ConfigFile, Json, Language, OptionalConfig, Timezone, answering
+from monitor.catalogue_commands import catalogue_app
 from monitor.errors import StartError
+from monitor.inventory_commands import inventory_app
+from monitor.register_commands import register_app
 
 app = typer.Typer(
     name="hiswatch",
@@ -29,6 +30,11 @@ app = typer.Typer(
 )
 alerts_app = typer.Typer(help="Alert channels. 告警通道。", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts")
+rules_app = typer.Typer(help="Rules: list, test, backtest, load. 检测规则。")
+app.add_typer(rules_app, name="rules")
+app.add_typer(register_app, name="register")
+app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(inventory_app, name="inventory")
 
 
 class Dialect(StrEnum):
@@ -38,49 +44,13 @@ class Dialect(StrEnum):
     TSQL = "tsql"
 
 
-class Language(StrEnum):
-    ZH = "zh"
-    EN = "en"
-
-
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The hospital's configuration (hospital.yaml).")]
-OptionalConfig = Annotated[
-    Path | None, typer.Option("--config", "-c", help="The hospital's configuration (hospital.yaml).")
-]
 Files = Annotated[list[Path] | None, typer.Argument(help="Log files; none: every file the configuration names.")]
 Root = Annotated[Path | None, typer.Option("--root", help="Folder that relative source paths start from.")]
 SourceName = Annotated[str | None, typer.Option("--source", help="Read the files as this source of the configuration.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output and nothing else there.")]
-
-
-def answering(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn the errors a user can mend into a message and an exit status; never a traceback with log content."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-            sys.stdout.flush()
-        except (ConfigError, StartError) as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(2) from None
-        except MonitorError as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(1) from None
-        except BrokenPipeError:
-            _leave_reader()
-        except SystemExit as end:
-            if not isinstance(end.__context__, BrokenPipeError):  # what rich makes of it
-                raise
-            _leave_reader()
-
-    return run
-
-
-def _leave_reader() -> None:
-    """The reader has seen enough (`| head`): what is still in the buffer goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise typer.Exit(0) from None
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="KEY=VALUE: an option of the format, the value JSON or text; may be repeated."),
+]
 
 
 def _version(wanted: bool) -> None:
@@ -149,7 +119,8 @@ def events(
     log_format: Annotated[
         str | None, typer.Option("--format", help="Log format, where no configuration tells.")
     ] = None,
-    timezone: Annotated[str, typer.Option(help="Zone of stamps that have none (with --format).")] = "Asia/Shanghai",
+    options: Options = None,
+    timezone: Timezone = "Asia/Shanghai",
     masked: Annotated[bool, typer.Option("--masked", help="Statements as shapes, patient keys as tokens.")] = False,
     parquet: Annotated[Path | None, typer.Option(help="Write one Parquet file instead of JSON lines.")] = None,
 ) -> None:
@@ -163,9 +134,43 @@ def events(
         source=source,
         log_format=log_format,
         timezone=timezone,
+        options=options or [],
         masked=masked,
         parquet=parquet,
     )
+
+
+@app.command()
+@answering
+def identify(
+    files: Annotated[list[Path], typer.Argument(help="Log files.")],
+    timezone: Timezone = "Asia/Shanghai",
+    json_lines: Json = False,
+) -> None:
+    """Say which format a file is in and show the configuration to paste. 识别日志格式。"""
+    from monitor.identify import run_identify
+
+    if not run_identify(files, timezone, as_json=json_lines):
+        raise typer.Exit(1)
+
+
+@app.command()
+@answering
+def sample(
+    log_format: Annotated[str, typer.Argument(help="Log format.", metavar="FORMAT")],
+    file: Annotated[Path, typer.Argument(help="Log file.")],
+    options: Options = None,
+    timezone: Timezone = "Asia/Shanghai",
+    limit: Annotated[int, typer.Option(help="Records shown; all are counted.", min=1)] = 100,
+    rejects: Annotated[bool, typer.Option("--rejects", help="Show rejects only.")] = False,
+    json_lines: Json = False,
+) -> None:
+    """Run one parser and show events and rejects beside the records they come from. 逐条查看解析结果。"""
+    from monitor.export import parser_configured, zone_named
+    from monitor.sample import run_sample
+
+    parser, zone = parser_configured(log_format, options or []), zone_named(timezone)
+    run_sample(file, parser, zone, limit, rejects_only=rejects, as_json=json_lines)
 
 
 @app.command()
@@ -225,28 +230,92 @@ def check_config(config: Annotated[Path, typer.Argument(help="hospital.yaml")], 
     from monitor.assemble import read_site
 
     try:
-        settings = read_site(config).settings
+        site = read_site(config)
     except ConfigError as error:
         if not json_lines:
             raise
         for problem in error.problems:
             print(json.dumps(asdict(problem), ensure_ascii=False))
         raise typer.Exit(2) from None
+    sources = list(site.settings.sources)
     if json_lines:
-        print(json.dumps({"ok": True, "sources": list(settings.sources)}, ensure_ascii=False))
-    else:
-        print(f"{config}: ok, {len(settings.sources)} sources")
+        odd = {"warnings": [asdict(problem) for problem in site.warnings]} if site.warnings else {}
+        print(json.dumps({"ok": True, "sources": sources, **odd}, ensure_ascii=False))
+        return
+    for problem in site.warnings:
+        print(f"warning: {problem}", file=sys.stderr)
+    print(f"{config}: ok, {len(sources)} sources")
+
+
+@rules_app.callback(invoke_without_command=True)
+@answering
+def rules(
+    context: typer.Context,
+    config: OptionalConfig = None,
+    json_lines: Json = False,
+    language: Annotated[Language, typer.Option()] = Language.ZH,
+) -> None:
+    """List the rules in force. 列出检测规则。"""
+    if context.invoked_subcommand is not None:
+        return
+    from monitor.listing import list_rules
+
+    list_rules(config, as_json=json_lines, language=language.value)
+
+
+@rules_app.command("test")
+@answering
+def rules_test(
+    names: Annotated[list[str] | None, typer.Argument(help="Rules or families; none: all.", metavar="RULE")] = None,
+    config: OptionalConfig = None,
+    json_lines: Json = False,
+) -> None:
+    """Run every rule's own cases: what it must raise and what it must not. 运行规则自带用例。"""
+    from monitor.rulecases import run_rule_tests
+
+    if not run_rule_tests(names or [], config, as_json=json_lines):
+        raise typer.Exit(1)
+
+
+@rules_app.command("load")
+@answering
+def rules_load(
+    files: Annotated[list[Path], typer.Argument(help="Files of rules, foreign Sigma rules among them.")],
+    config: OptionalConfig = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Folder that gets the files that load, one of detection.rule_dirs.")
+    ] = None,
+    json_lines: Json = False,
+) -> None:
+    """Try files of rules: each loads, or it is said exactly why not. 载入规则文件（含外来 Sigma 规则）。"""
+    from monitor.ruleload import run_load
+
+    if not run_load(files, config, into, as_json=json_lines):
+        raise typer.Exit(2)
+
+
+@rules_app.command("backtest")
+@answering
+def rules_backtest(
+    rule: Annotated[str, typer.Argument(help="Id of a rule, or the file of a new one.", metavar="RULE")],
+    config: ConfigFile,
+    days: Annotated[int, typer.Option(help="Days back from the newest event.", min=1, max=3660)] = 30,
+    json_lines: Json = False,
+    language: Annotated[Language, typer.Option()] = Language.ZH,
+) -> None:
+    """Try a rule on the stored past: findings a day, who, what would have been notified. 用历史数据回测规则。"""
+    from monitor.backtest import run_backtest
+
+    run_backtest(rule, days, config, as_json=json_lines, language=language.value)
 
 
 @app.command()
 @answering
-def rules(
-    config: OptionalConfig = None, json_lines: Json = False, language: Annotated[Language, typer.Option()] = Language.ZH
-) -> None:
-    """List the rules in force. 列出检测规则。"""
-    from monitor.listing import list_rules
+def suppressions(config: ConfigFile, json_lines: Json = False) -> None:
+    """What is recorded and not notified, by whom, until when, and how much that hid. 列出抑制项及其隐藏的发现数。"""
+    from monitor.suppressions import list_suppressions
 
-    list_rules(config, as_json=json_lines, language=language.value)
+    list_suppressions(config, as_json=json_lines)
 
 
 @alerts_app.command("test")

@@ -12,30 +12,49 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from config import tolerance
 from config.errors import ConfigError, MonitorError
 from config.settings import Settings
+from detectors.checks.own_changes import monitor_changed
+from detectors.checks.silence import silent
 from monitor.assemble import Assembly, assembled, read_site, tails
 from monitor.batch import batch_of
+from monitor.continuity import Continuity
+from monitor.daily import Daily
 from monitor.delivery import Delivery
 from monitor.errors import StartError
 from monitor.health import Health
 from monitor.jobs import Job, Jobs
+from monitor.listening import Listening
 from monitor.observing import Observing
+from monitor.own_changes import judged_under, last_judged_under
 from monitor.pipeline import Seen
 from monitor.protect import load_key
+from monitor.settling import settle
 from monitor.sources.tail import Chunk, Tail
 from monitor.sources.watcher import Watcher
 from monitor.store.control import ControlServer
 from monitor.store.hot import CommitFailed, Store, StoreFull
+from monitor.store.hours import last_received
 from monitor.store.lock import Lock, StoreLocked
 from monitor.telemetry import CommitFailed as CommitFailedEvent
-from monitor.telemetry import ConfigReloaded, DetectorFailed, Started, Stopped, Telemetry, configure_logging
+from monitor.telemetry import (
+    ConfigReloaded,
+    DetectorFailed,
+    FindingsSettled,
+    RegisterFaults,
+    RuleFaults,
+    Started,
+    Stopped,
+    Telemetry,
+    configure_logging,
+)
 from monitor.upkeep import forget, prune, tidy
 from monitor.web import Web
 
@@ -43,6 +62,8 @@ CAREFUL_BYTES = 65_536  # of one file at a time, after a batch that a stage brok
 CAREFUL_TURNS = 300  # as many as the largest batch has such pieces
 PAUSE_SECONDS = 5.0  # between attempts when the store cannot be written
 DAY_SECONDS = 86_400
+OVERRUN_SECONDS = 600
+TICKET_SECONDS = 2.0  # between looks into the folder of tickets
 
 
 def run_daemon(config: Path) -> None:
@@ -56,7 +77,8 @@ class Daemon:
 
     def __init__(self, config: Path) -> None:
         self.config = config
-        self.site = read_site(config)
+        # A mistake in one entry of the register, or in one rule, must not leave the hospital unwatched.
+        self.site = read_site(config, tolerate=tolerance.ALL, tolerate_rules=True)
         self.settings: Settings = self.site.settings
         self.on_findings: Callable[[pl.DataFrame], None] = lambda _: None
         self.stopping = threading.Event()
@@ -129,21 +151,29 @@ class Daemon:
 
     def _serve(self, store: Store, key: bytes) -> None:
         self.telemetry.emit(Started(self.observing.version, self.settings.site.id))
+        self._tell_faults()
         tidy(store)
-        with ControlServer(store, self.settings.state_dir):
-            while not self.stopping.is_set():
-                with assembled(self.site, key) as assembly:
-                    _Shift(self, store, assembly).work()
-                if self.reloading.is_set():
-                    self.reloading.clear()
-                    self._adopt_new_configuration()
+        listening = Listening(self.settings, self.telemetry, self.health)
+        listening.start()
+        try:
+            with ControlServer(store, self.settings.state_dir):
+                while not self.stopping.is_set():
+                    with assembled(self.site, key) as assembly:
+                        _Shift(self, store, assembly, listening).work()
+                    if self.reloading.is_set():
+                        self.reloading.clear()
+                        self._adopt_new_configuration(listening)
+        finally:
+            listening.stop()
         self.telemetry.emit(Stopped("signal"))
 
-    def _adopt_new_configuration(self) -> None:
+    def _adopt_new_configuration(self, listening: Listening) -> None:
         """A bad new file keeps the old one. The store, the port and the key stay as they are until a restart."""
         try:
-            site = read_site(self.config)
-        except ConfigError as error:
+            # A reload keeps the old register rather than lose people; a ticket with a mistake is that ticket's loss.
+            site = read_site(self.config, tolerate=tolerance.WORK, tolerate_rules=True)
+            listening.adopt(site.settings)
+        except (ConfigError, StartError) as error:
             self.telemetry.emit(ConfigReloaded("refused"))
             self.health.set("config_refused")
             print(error, file=sys.stderr, flush=True)
@@ -151,6 +181,15 @@ class Daemon:
         self.site, self.settings = site, site.settings
         self.health.clear("config_refused")
         self.telemetry.emit(ConfigReloaded("ok"))
+        self._tell_faults()
+
+    def _tell_faults(self) -> None:
+        """Entries of the register and rules that are left out until they are mended."""
+        rules = self.site.rule_faults or ()
+        self.health.put("rules_faulty", present=bool(rules))
+        self.telemetry.emit(RuleFaults(len(rules)))
+        for problem in (*self.site.register_faults, *rules):
+            print(f"left out: {problem}", file=sys.stderr, flush=True)
 
 
 def _owner(state_dir: Path) -> Iterator[str]:
@@ -181,9 +220,11 @@ class _ReadInPieces(Exception):
 class _Shift:
     """One configuration's time of work: from start or reload to stop or the next reload."""
 
-    def __init__(self, daemon: Daemon, store: Store, assembly: Assembly) -> None:
+    def __init__(self, daemon: Daemon, store: Store, assembly: Assembly, listening: Listening) -> None:
         self._daemon = daemon
         self._store = store
+        self._listening = listening
+        store.forget_positions(listening.release(store.positions()))
         self._assembly = assembly
         self._settings = assembly.settings
         self._telemetry, self._health = daemon.telemetry, daemon.health
@@ -192,10 +233,27 @@ class _Shift:
         self._tails: list[Tail] = tails(self._settings, store.positions())
         self._carries: dict[str, Any] = store.carries()
         assembly.restore(store)
+        self._continuity = Continuity(
+            assembly.checking, store, self._settings.zone, assembly.pipeline.context.calendar.works
+        )
+        daemon.observing.heard(last_received(store, store.now() - timedelta(days=2)))
+        self._judged_under = judged_under(assembly.site, assembly.rules)
+        self._look_for_own_changes()
         self._delivery = Delivery(assembly.site, assembly.rules, store, self._telemetry, self._health, daemon.observing)
+        self._daily = Daily(store, self._telemetry, lambda: daemon.stopping.is_set() or daemon.reloading.is_set())
         self._jobs = Jobs(self._job_table(), self._telemetry)
         self._upkeep_due = threading.Event()
         self._unpublished = 0  # events since the last publication
+        self._tickets_looked = 0.0  # of the steady clock
+        self._unsettled = True  # tickets may be there that stored findings were not held against
+        self._tell_tickets()
+
+    def _look_for_own_changes(self) -> None:
+        """Since the last batch: what is found goes with the next, which keeps the new hashes."""
+        at, before = last_judged_under(self._store)
+        for rule in self._assembly.checking.rules("monitor_changed"):
+            changed = monitor_changed(self._settings.site.id, before, at, self._judged_under)
+            self._assembly.checking.found(rule, changed)
 
     def _job_table(self) -> list[Job]:
         limits = self._settings.store
@@ -203,9 +261,20 @@ class _Shift:
             Job("publish", limits.publish_seconds, self._publish),
             Job("retention", 3600, self._retain),
             Job("silence", 30, self._daemon.wake.set),
+            Job("continuity", 300, self._count_hours, at_start=True),
             Job("upkeep", DAY_SECONDS, self._ask_for_upkeep),
+            Job("daily_checks", DAY_SECONDS, self._check_the_day, at_start=True),
+            Job("overruns", OVERRUN_SECONDS, self._check_overruns),
         ]
         return jobs + self._delivery.jobs()
+
+    def _check_the_day(self) -> None:
+        self._health.put("inventory_failed", present=not self._daily.run(self._assembly, datetime.now(UTC)))
+        self._daemon.wake.set()
+
+    def _check_overruns(self) -> None:
+        if self._daily.overruns(self._assembly, datetime.now(UTC)):
+            self._daemon.wake.set()
 
     def _publish(self) -> None:
         self._unpublished = 0
@@ -213,6 +282,10 @@ class _Shift:
 
     def _retain(self) -> None:
         self._store.retain(self._settings.store.retention_days)
+
+    def _count_hours(self) -> None:
+        if self._continuity.count(datetime.now(UTC)):
+            self._daemon.wake.set()
 
     def _ask_for_upkeep(self) -> None:
         """Tails belong to the thread that polls: it does the work."""
@@ -251,12 +324,18 @@ class _Shift:
         self._health.clear("disk_full")
         self._health.put("disk_low", present=self._store.space.low())
         started = time.monotonic()
+        self._look_for_tickets()
         chunks = self._poll()
         now = datetime.now(UTC)
-        silent = self._assembly.silence(self._daemon.observing.sources(self._settings), now)
+        self._daemon.observing.silences(self._settings.sources, now)
+        self._tell_learning(now)
+        self._look_for_silence(now)
+        told = self._assembly.checking.news()
         try:
-            if chunks or silent.height:
-                self._commit(chunks, silent, now)
+            if self._unsettled:
+                self._settle(now)
+            if chunks or told.height:
+                self._commit(chunks, told, now)
             self._keep_up()
         except _ReadInPieces:
             self._careful_turns = CAREFUL_TURNS
@@ -274,6 +353,48 @@ class _Shift:
         if not full:  # the rest of the batch's time: what comes meanwhile is one batch, not many
             self._daemon.stopping.wait(max(0.0, self._settings.limits.batch_seconds - (time.monotonic() - started)))
         return True
+
+    def _look_for_tickets(self) -> None:
+        """What an ITSM has dropped into its folder since the last look."""
+        if self._settings.tickets_dir is None or time.monotonic() - self._tickets_looked < TICKET_SECONDS:
+            return
+        self._tickets_looked = time.monotonic()
+        if self._assembly.look_for_tickets():
+            self._unsettled = True
+        self._tell_tickets()
+
+    def _tell_tickets(self) -> None:
+        faults = [*self._assembly.site.register_faults, *self._assembly.tickets.problems]
+        self._health.put("register_faulty", present=bool(faults))
+        self._telemetry.emit(RegisterFaults(len(faults)))
+        for problem in self._assembly.tickets.news():
+            print(f"ticket left out: {problem}", file=sys.stderr, flush=True)
+
+    def _settle(self, now: datetime) -> None:
+        """Findings that late tickets approve after the fact, in a transaction of their own."""
+        assembly = self._assembly
+        settled = settle(self._store, assembly.settling, assembly.numbering, now)
+        if settled is not None:
+            self._delivery.restore()
+            self._telemetry.emit(FindingsSettled(settled.findings.height))
+            self._daemon.on_findings(settled.findings)
+        self._unsettled = False
+
+    def _tell_learning(self, now: datetime) -> None:
+        """Which sources are new, so that what is held back meanwhile surprises nobody."""
+        sources = self._settings.sources
+        behaviour = self._assembly.pipeline.behaviour.learning.days_left(now)
+        self._daemon.observing.learning(behaviour, sources)
+        self._health.learning("behaviour", {name: days for name, days in behaviour.items() if name in sources})
+        left = self._continuity.rhythm(now).days_left
+        watched = {name for name, source in sources.items() if source.expected_silence_minutes is None}
+        self._health.learning("silence", {name: days for name, days in left.items() if name in watched})
+
+    def _look_for_silence(self, now: datetime) -> None:
+        checking = self._assembly.checking
+        sources = self._daemon.observing.sources(self._settings, now, self._continuity.expected)
+        found = sum(checking.found(rule, silent(sources, now)) for rule in checking.rules("source_silent"))
+        self._health.put("source_silent", present=found > 0)
 
     def _keep_up(self) -> None:
         if self._upkeep_due.is_set():
@@ -298,20 +419,25 @@ class _Shift:
         self._health.put("source_failed", present=self._daemon.observing.lags(self._tails))
         return chunks
 
-    def _commit(self, chunks: list[Chunk], silent: pl.DataFrame, now: datetime) -> None:
+    def _commit(self, chunks: list[Chunk], told: pl.DataFrame, now: datetime) -> None:
+        """A batch, and with it the findings of checks that wait."""
         seen = self._understood(chunks, now)
-        findings = pl.concat([seen.observed.findings, silent]) if silent.height else seen.observed.findings
+        findings = pl.concat([seen.observed.findings, told]) if told.height else seen.observed.findings
+        findings, settlements = self._assembly.settling.fresh(findings, seen.events, self._store, now)
         plan = self._delivery.plan(findings, now)
         started = time.monotonic()
-        self._store.commit(batch_of(seen, findings, chunks, plan, now))
-        self._carries = dict(seen.read.carries)
-        self._assembly.committed(silent)
+        self._store.commit(batch_of(seen, findings, chunks, plan, now, settlements, self._judged_under))
+        self._carries |= seen.read.carries
+        self._assembly.committed(told)
         for tail in self._tails:
             tail.committed()
+        self._let_go(chunks)
         self._delivery.committed(plan)
         self._unpublished += seen.events.height
         self._daemon.observing.batch(seen, findings, chunks, time.monotonic() - started)
+        self._health.put("source_refused", present=self._daemon.observing.refused())
         self._daemon.observing.workers(self._assembly.workers)
+        self._telemetry.emit(FindingsSettled(settlements.height))
         counts = self._daemon.seen
         counts["events"] += seen.events.height
         counts["rejects"] += seen.rejects.height
@@ -319,6 +445,14 @@ class _Shift:
         counts["findings"] += findings.filter(pl.col("revision") == 1).height
         if findings.height:
             self._daemon.on_findings(findings)
+
+    def _let_go(self, chunks: list[Chunk]) -> None:
+        """Spooled messages that are committed need no place on disk any more."""
+        read = self._listening.release(chunk.position for chunk in chunks)
+        if read:
+            for tail in self._tails:
+                tail.let_go(read)
+            self._store.forget_positions(read)
 
     def _understood(self, chunks: list[Chunk], now: datetime) -> Seen:
         """The batch through the pipeline.
@@ -332,7 +466,7 @@ class _Shift:
             self._health.set("detector_failed")
             self._assembly.restore(self._store)  # what was half counted must not be counted on
             if self._careful_turns:
-                return self._assembly.pipeline.refused(chunks, self._carries)
+                return self._assembly.pipeline.refused(chunks)
             raise _ReadInPieces from None
 
     def _fall_back(self, error: Exception) -> None:

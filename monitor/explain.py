@@ -6,7 +6,7 @@ SQL is read in a worker here too: what is asked about may be what killed one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ from parsers.sql.explain import explain, render
 from parsers.sql.facts import StatementFacts
 from parsers.sql.lexer import DIALECTS
 
-MAX_LINE = 4 << 20
+MAX_LINE = 64 << 20
 
 
 def explain_one(text: str, dialect: str, config: Path | None, *, as_json: bool, language: str) -> None:
@@ -40,17 +40,28 @@ def explain_stdin(config: Path | None, lines: IO[bytes], out: IO[bytes]) -> None
     """One {"id", "dialect", "sql"} a line; one answer a line with the id, also for a line that cannot be read."""
     catalogue, rules = _knowledge(config)
     with Workers() as workers:
-        while line := lines.readline(MAX_LINE):
-            if line.strip():
+        for line in _lines(lines):
+            if line is None or line.strip():
                 answer = _answer(line, lambda text, dialect: _explained(text, dialect, catalogue, rules, workers, "en"))
                 out.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
                 out.flush()
 
 
-def _answer(line: bytes, explained: Callable[[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
+def _lines(lines: IO[bytes]) -> Iterator[bytes | None]:
+    """Whole lines; None for one that is longer than a line may be."""
+    while line := lines.readline(MAX_LINE):
+        whole = line.endswith(b"\n") or len(line) < MAX_LINE
+        yield line if whole else None
+        while not whole and (line := lines.readline(MAX_LINE)):
+            whole = line.endswith(b"\n")
+
+
+def _answer(line: bytes | None, explained: Callable[[str, str], list[dict[str, Any]]]) -> dict[str, Any]:
+    if line is None:
+        return {"id": None, "error": f"longer than {MAX_LINE} bytes"}
     try:
         asked = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"id": None, "error": "not a JSON object on one line"}
     if not isinstance(asked, Mapping) or not isinstance(asked.get("sql"), str):
         return {"id": asked.get("id") if isinstance(asked, Mapping) else None, "error": "expected id, dialect and sql"}
@@ -71,6 +82,7 @@ def _knowledge(config: Path | None) -> tuple[Catalogue, tuple[Rule, ...]]:
 def _explained(
     text: str, dialect: str, catalogue: Catalogue, rules: tuple[Rule, ...], workers: Workers, language: str
 ) -> list[dict[str, Any]]:
+    text = text.encode("utf-8", "backslashreplace").decode()  # lone surrogates are no text
     structure = workers.structures([(dialect, text)])[0]
     flagged = flagger(rules, "zh" if language == "zh" else "en")
 

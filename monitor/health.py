@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 REASONS: dict[str, str] = {
     "starting": "the daemon has not finished its start",
@@ -16,20 +16,29 @@ REASONS: dict[str, str] = {
     "disk_low": "little space left; optional writes are off",
     "source_failed": "a source cannot be read",
     "source_silent": "a source has brought nothing for longer than usual",
+    "source_refused": "a source brings nothing but records that its format cannot read: format or options are wrong",
+    "listener_failed": "a port that receives syslog could not be opened, or its thread met a fault; it is tried again",
+    "spool_full": "received messages wait for the reader up to their limit, or cannot be written; senders have to wait",
+    "messages_dropped": "received messages were lost within the last five minutes; see hiswatch_listener_dropped_total",
     "detector_failed": "a detector failed and is out of service",
-    "workers_failed": "statements are not analysed beyond the lexical pass",
     "alerts_late": "messages have waited for longer than five minutes",
-    "clock_jumped": "the clock of this machine was moved",
     "config_refused": "the last reload was refused; the old configuration runs on",
+    "register_faulty": "entries of the register have mistakes and are left out; see the log, or `hiswatch register check`",
+    "inventory_failed": "accounts of a server could not be read at the last try; see the log, or `hiswatch inventory read`",
+    "rules_faulty": "rules of the site have mistakes and are left out; see the log, or `hiswatch check-config`",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """`status` is ok, degraded or red; `reasons` are keys of REASONS, sorted."""
+    """`status` is ok, degraded or red; `reasons` are keys of REASONS, sorted.
+
+    `learning`: days for which sources go on learning, by what (see `Health.learning`). That is no trouble: the status stays.
+    """
 
     status: str
     reasons: tuple[str, ...]
+    learning: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 class Health:
@@ -40,6 +49,7 @@ class Health:
         self._stall_seconds = stall_seconds
         self._lock = threading.Lock()
         self._codes: dict[str, bool] = {}
+        self._learning: dict[str, Mapping[str, int]] = {}
         self._beat = clock()
 
     def beat(self) -> None:
@@ -62,10 +72,21 @@ class Health:
         with self._lock:
             self._codes.pop(reason, None)
 
+    def learning(self, what: str, days: Mapping[str, int]) -> None:
+        """Days left of the sources that still learn.
+
+        `what`: behaviour, whose findings are recorded and not notified meanwhile; silence, which is not told meanwhile.
+        """
+        left = {source: number for source, number in days.items() if number > 0}
+        with self._lock:
+            self._learning.pop(what, None)
+            if left:
+                self._learning[what] = left
+
     def state(self) -> HealthState:
         with self._lock:
-            codes = dict(self._codes)
+            codes, learning = dict(self._codes), dict(self._learning)
         if self._clock() - self._beat > self._stall_seconds:
             codes["stalled"] = True
         status = "red" if any(codes.values()) else "degraded" if codes else "ok"
-        return HealthState(status, tuple(sorted(codes)))
+        return HealthState(status, tuple(sorted(codes)), learning)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -10,7 +10,7 @@ from importlib.metadata import version
 import polars as pl
 
 from config.settings import Settings
-from detectors.silence import SOURCES
+from detectors.checks.silence import SOURCES
 from monitor.pipeline import Seen
 from monitor.sources.tail import Chunk, Tail
 from monitor.telemetry import (
@@ -22,7 +22,9 @@ from monitor.telemetry import (
     RecordsSkipped,
     SourceFailed,
     SourceLag,
+    SourceLearning,
     SourceSeen,
+    SourceSilence,
     StageTimed,
     StatementNotUnderstood,
     Telemetry,
@@ -37,6 +39,11 @@ class SourceNow:
     last_read_at: datetime | None = None
     lag_seconds: float = 0.0
     lag_bytes: int = 0
+    refused: int = 0  # rejects since its last event
+
+
+Learnt = Callable[[str, datetime, datetime], int | None]  # source, begin of its silence, now -> seconds that are usual
+REFUSED = 20  # rejects without an event between them: not bad records, but the wrong format or options
 
 
 class Observing:
@@ -52,21 +59,42 @@ class Observing:
     def states(self, names: Iterable[str]) -> dict[str, SourceNow]:
         return {name: replace(self._now.get(name) or SourceNow()) for name in names}
 
-    def sources(self, settings: Settings) -> pl.DataFrame:
-        """One row a source whose silence is watched (detectors.silence.SOURCES)."""
-        rows = [
-            {
-                "site": settings.site.id,
-                "system": source.system,
-                "source": name,
-                "last_at": (self._now.get(name) or SourceNow()).last_read_at,
+    def refused(self) -> bool:
+        """A source brings nothing but rejects."""
+        return any(known.refused >= REFUSED for known in self._now.values())
+
+    def silences(self, names: Iterable[str], now: datetime) -> None:
+        """How long each source has brought nothing."""
+        for name in names:
+            known = self._now.get(name)
+            since = (known.last_read_at if known else None) or self._started
+            self._telemetry.emit(SourceSilence(name, max(0.0, (now - since).total_seconds())))
+
+    def learning(self, days_left: Mapping[str, int], names: Iterable[str]) -> None:
+        """For how long each source that was heard goes on learning."""
+        for name in set(names) & set(days_left):
+            self._telemetry.emit(SourceLearning(name, days_left[name]))
+
+    def heard(self, last: Mapping[str, datetime]) -> None:
+        """When sources brought something last, before this process began."""
+        for name, moment in last.items():
+            known = self._now.setdefault(name, SourceNow())
+            known.last_read_at = max(known.last_read_at or moment, moment)
+
+    def sources(self, settings: Settings, now: datetime, learnt: Learnt) -> pl.DataFrame:
+        """One row a source (detectors.checks.silence.SOURCES). `learnt`: what is usual where nothing is configured."""
+        rows = []
+        for name, source in settings.sources.items():
+            last = (self._now.get(name) or SourceNow()).last_read_at
+            minutes = source.expected_silence_minutes
+            expected = minutes * 60 if minutes is not None else learnt(name, last or self._started, now)
+            told = {
+                "last_at": last,
                 "since": self._started,
-                "expected_silence_seconds": source.expected_silence_minutes * 60,
-                "staged": source.staged,
+                "expected_silence_seconds": expected,
+                "learnt": minutes is None,
             }
-            for name, source in settings.sources.items()
-            if source.expected_silence_minutes is not None
-        ]
+            rows.append({"site": settings.site.id, "system": source.system, "source": name, **told})
         return pl.DataFrame(rows, schema=SOURCES)
 
     def lags(self, tails: Iterable[Tail]) -> bool:
@@ -97,11 +125,17 @@ class Observing:
             known = self._now.setdefault(source, SourceNow())
             known.last_read_at = received
             known.last_event_at = max(newest, known.last_event_at or newest)
-        for source, format_, reason, count in (
-            seen.rejects.group_by("source", "format", "reason").agg(pl.len()).iter_rows()
+            known.refused = 0
+        told = set(seen.events["source"].unique())
+        for source, format_, reason, count, file, position in (
+            seen.rejects.group_by("source", "format", "reason")
+            .agg(pl.len(), pl.col("file").first(), pl.col("position").first())
+            .iter_rows()
         ):
             emit(RecordsRead(source, format_, count))
-            emit(RecordRejected(source, format_, reason, count))
+            emit(RecordRejected(source, format_, reason, count, file, position))
+            if source not in told:
+                self._now.setdefault(source, SourceNow()).refused += count
         for (source, format_, reason), (count, _) in seen.read.skips.items():
             emit(RecordsRead(source, format_, count))
             emit(RecordsSkipped(source, format_, reason, count))

@@ -1,9 +1,9 @@
-"""The way of the data: read, parse, understand, protect, enrich, detect. Committing is the caller's (daemon or scan)."""
+"""The way of the data: read, parse, understand, protect, enrich, fold, detect. Committing is the caller's (daemon or scan)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import ChainMap, defaultdict
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
@@ -12,9 +12,12 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from detectors.behaviour.watch import Behaviour
 from detectors.context import Context
 from detectors.engine import Engine, Observed
+from detectors.folding import Folding
 from monitor.protect import Protection
+from monitor.sources.generations import log_of
 from monitor.sources.reading import Gap
 from monitor.sources.tail import gap_events
 from monitor.store.schema import REJECTS as STORED_REJECTS
@@ -52,7 +55,7 @@ class Read:
     events: pl.DataFrame  # EVENTS
     rejects: pl.DataFrame  # REJECTS with site, system, source, file, format, generation, received_at
     skips: Skips
-    carries: Mapping[str, Carry]  # by source: what its parser must remember
+    carries: Mapping[str, Carry]  # by log (`log_of`): what its parser must remember; those of the logs that were read
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Seen:
 
 
 class Pipeline:
-    """One configuration's stages. Holds state only through `engine` and `understanding`'s cache."""
+    """One configuration's stages. Holds state only through `engine`, `behaviour`, `folding` and `understanding`'s cache."""
 
     def __init__(
         self,
@@ -78,16 +81,20 @@ class Pipeline:
         understanding: Understanding,
         protection: Protection,
         context: Context,
+        folding: Folding,
         engine: Engine,
+        behaviour: Behaviour,
     ) -> None:
-        """`zones`: the zone of each source's stamps; `reading`: what else is set for it. Both by source name."""
+        """By source name: the configured parser, the zone of its stamps, what else is set for it (`reading`)."""
         self.parsers = parsers
         self.zones = zones
         self.reading = reading
         self.understanding = understanding
         self.protection = protection
         self.context = context
+        self.folding = folding
         self.engine = engine
+        self.behaviour = behaviour
 
     def run(self, chunks: Iterable[Chunk], carries: Mapping[str, Carry], now: datetime) -> Seen:
         """Take chunks (in order of each source) through every stage. `now`: time of the clock, or of the replay."""
@@ -101,12 +108,13 @@ class Pipeline:
         enriched = self.context.enrich(protected)
         clock.lap("enrich")
         check(enriched, EVENTS, FACTS, CONTEXT)
-        observed = self.engine.observe(enriched, now)
+        acts = self.folding.fold(enriched, now)
+        observed = self.engine.observe(acts, now) + self.behaviour.observe(acts, now)
         clock.lap("detect")
         shapes = self.protection.shapes(self.understanding.new_shapes())
         return Seen(read, enriched, shapes, self.protection.rejects(read.rejects), observed, clock.laps)
 
-    def refused(self, chunks: Iterable[Chunk], carries: Mapping[str, Carry]) -> Seen:
+    def refused(self, chunks: Iterable[Chunk]) -> Seen:
         """Chunks that a stage broke on, as rejects with their place: nothing is lost, and reading goes on behind them."""
         rejects = [
             _with_origin(
@@ -120,14 +128,15 @@ class Pipeline:
             for chunk in chunks
             if chunk.data
         ]
-        read = Read(empty(EVENTS), pl.concat(rejects) if rejects else empty(STORED_REJECTS), {}, dict(carries))
+        read = Read(empty(EVENTS), pl.concat(rejects) if rejects else empty(STORED_REJECTS), {}, {})
         nothing = empty(EVENTS, FACTS, CONTEXT)
         shapes = self.protection.shapes(self.understanding.new_shapes())
         return Seen(read, nothing, shapes, self.protection.rejects(read.rejects), Observed())
 
     def read(self, chunks: Iterable[Chunk], carries: Mapping[str, Carry]) -> Read:
         """Parse only."""
-        remembered = dict(carries)
+        changed: dict[str, Carry] = {}
+        remembered = ChainMap(changed, dict(carries))
         events, rejects = [], []
         skips: Skips = defaultdict(lambda: (0, 0))
         for chunk in chunks:
@@ -146,19 +155,20 @@ class Pipeline:
             pl.concat(events, rechunk=True) if events else empty(EVENTS),
             pl.concat(rejects) if rejects else empty(STORED_REJECTS),
             dict(skips),
-            remembered,
+            changed,
         )
 
-    def _parse(self, chunk: Chunk, carries: dict[str, Carry]) -> Parsed:
+    def _parse(self, chunk: Chunk, carries: MutableMapping[str, Carry]) -> Parsed:
         origin = chunk.origin
-        parser = self.parsers[origin.format]
+        log = log_of(origin.source, origin.file)
+        parser = self.parsers[origin.source]
         reading = self.reading.get(origin.source, Reading())
         with not_utf8_is(reading.encodings):
-            parsed = parser.parse(chunk.data, origin, self.zones[origin.source], carries.get(origin.source, {}))
+            parsed = parser.parse(chunk.data, origin, self.zones[origin.source], carries.get(log, {}))
         if reading.dialect is not None:
             spoken = pl.when(pl.col("dialect").is_not_null()).then(pl.lit(reading.dialect)).alias("dialect")
             parsed = replace(parsed, events=parsed.events.with_columns(spoken))
-        carries[origin.source] = parsed.carry
+        carries[log] = parsed.carry
         return parsed
 
 

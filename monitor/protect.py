@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from monitor.errors import StartError
-from parsers.sql.masking import LONG_NUMBER, NUMBER, mask
+from parsers.sql.masking import LONG_NUMBER, NUMBER, REST, mask
 
 TOKEN_BYTES = 12  # 96 bits: no collision within a hospital's lifetime, short enough to read aloud in part
 KEY_BYTES = 32
@@ -120,13 +120,21 @@ class Protection:
 
         A file or object name is evidence and stays; numbers as long as an identity card inside it do not.
         """
-        names = (
+        names = [
             pl.col(name).str.replace_all(LONG_NUMBER, NUMBER)
-            for name in ("path", "path2", "object_name", "client_program", "database")
-        )
+            for name in ("path", "path2", "client_program", "database")
+        ]
+        # the serial number of a device tells which one it was
+        device = (pl.col("action") == "device").fill_null(value=False)
+        shown = pl.col("object_name").str.replace_all(LONG_NUMBER, NUMBER)
+        names.append(pl.when(device).then("object_name").otherwise(shown))
         detail = mask(events["detail"]) if events["detail"].null_count() < events.height else events["detail"]
         return events.with_columns(*names, detail.alias("detail"))
 
     @staticmethod
     def rejects(rejects: pl.DataFrame) -> pl.DataFrame:
-        return rejects.with_columns(mask(rejects["text"]).alias("text")) if rejects.height else rejects
+        """A reject may begin inside a literal that no quote shows: what is not ASCII, names of people too, goes as a whole."""
+        if rejects.is_empty():
+            return rejects
+        plain = rejects["text"].str.replace_all(r"[^\x00-\x7F]+", REST)
+        return rejects.with_columns(mask(plain).alias("text"))

@@ -46,7 +46,7 @@ def shown(path: Path) -> str:
 
 def chunks(path: Path, named: Named, parser: Parser, received_at: datetime) -> Iterator[ReplayChunk]:
     """Whole records of a file, some megabytes at a time. Raises StartError when the file cannot be read."""
-    descriptor = _open(path)
+    descriptor = open_regular(path)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
         head = os.pread(descriptor, HEAD_BYTES, 0)
@@ -75,7 +75,7 @@ def chunks(path: Path, named: Named, parser: Parser, received_at: datetime) -> I
                 return
 
 
-def _open(path: Path) -> int:
+def open_regular(path: Path) -> int:
     """A descriptor of a regular file; neither a pipe nor a device holds us up. Raises StartError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -91,6 +91,8 @@ def source_of(path: Path, settings: Settings) -> str | None:
     """The first source whose glob matches the file."""
     full = str(path.resolve())
     for name, source in settings.sources.items():
+        if source.path is None:
+            continue
         if _matches(full, source.path) or _matches(full, str(Path(source.path).resolve())):
             return name
     return None
@@ -135,7 +137,7 @@ def plan(settings: Settings, files: Iterable[Path], source: str | None = None) -
 
 def _unreadable(path: Path) -> list[str]:
     try:
-        os.close(_open(path))
+        os.close(open_regular(path))
     except StartError as error:
         return [str(error)]
     return []
@@ -144,7 +146,7 @@ def _unreadable(path: Path) -> list[str]:
 def _configured(settings: Settings, source: str | None) -> list[tuple[Path, str]]:
     found: dict[Path, str] = {}
     for name, one in settings.sources.items():
-        if source in (None, name):
+        if one.path is not None and source in (None, name):
             anchor = Path(one.path).anchor
             for path in sorted(Path(anchor).glob(str(Path(one.path).relative_to(anchor)))):
                 if path.is_file():

@@ -10,13 +10,13 @@ from pathlib import Path
 import polars as pl
 
 from config.loader import LoadedSite
-from detectors.findings import FINDINGS
+from detectors.findings import NO_FINDINGS
 from monitor.assemble import Assembly, assembled, named_source, read_site
 from monitor.findings import as_json, print_table
 from monitor.pipeline import Seen
 from monitor.protect import ephemeral_key
 from monitor.replay import ReplayChunk, chunks, plan
-from parsers.registry import Carry, parsers
+from parsers.registry import Carry
 
 Progress = Callable[[int], None]  # bytes done
 
@@ -31,8 +31,7 @@ def replay(
     waiting: list[ReplayChunk] = []
     size = 0
     for path, source in planned:
-        parser = parsers()[settings.sources[source].format]
-        for chunk in chunks(path, named_source(settings, source), parser, now):
+        for chunk in chunks(path, named_source(settings, source), assembly.pipeline.parsers[source], now):
             waiting.append(chunk)
             size += len(chunk.data)
             if size >= settings.limits.batch_bytes:
@@ -54,7 +53,7 @@ def latest(findings: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The last revision of each finding, oldest first."""
     frames = [frame for frame in findings if frame.height]
     if not frames:
-        return pl.DataFrame(schema=FINDINGS)
+        return NO_FINDINGS
     return (
         pl.concat(frames)
         .sort("revision", maintain_order=True)

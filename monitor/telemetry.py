@@ -51,6 +51,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("hiswatch_source_lag_seconds", "gauge", ("source",), "Age of the oldest byte of a source not yet read"),
     Metric("hiswatch_source_silence_seconds", "gauge", ("source",), "How long a source has brought no record"),
     Metric(
+        "hiswatch_source_learning_days",
+        "gauge",
+        ("source",),
+        "Days for which a source goes on learning what is usual; 0: findings about behaviour are notified",
+    ),
+    Metric(
         "hiswatch_source_errors_total", "counter", ("source", "reason"), "A source could not be read; it is tried again"
     ),
     Metric(
@@ -101,13 +107,72 @@ METRICS: tuple[Metric, ...] = (
         "Deliveries: sent, failed (tried again), superseded, expired",
     ),
     Metric("hiswatch_alert_failures_total", "counter", ("channel", "reason"), "Failed attempts at delivery, by reason"),
+    Metric(
+        "hiswatch_inventory_accounts", "gauge", ("inventory",), "Accounts of a server when its inventory was last read"
+    ),
+    Metric(
+        "hiswatch_inventory_errors_total",
+        "counter",
+        ("inventory", "reason"),
+        "Inventories that could not be read; what was read before stays in use",
+    ),
     Metric("hiswatch_outbox_depth", "gauge", (), "Messages waiting, of all channels"),
     Metric("hiswatch_outbox_oldest_seconds", "gauge", (), "Age of the oldest message that is due and not delivered"),
     Metric("hiswatch_job_errors_total", "counter", ("job",), "Periodic jobs that failed"),
     Metric(
         "hiswatch_job_missed_total", "counter", ("job",), "Runs of periodic jobs that came too late and were left out"
     ),
+    Metric(
+        "hiswatch_listener_messages_total",
+        "counter",
+        ("listener", "source"),
+        "Syslog messages received and written to the spool of a source",
+    ),
+    Metric(
+        "hiswatch_listener_dropped_total",
+        "counter",
+        ("listener", "reason"),
+        "Messages not taken: kernel (no room in the socket), spool_full (datagrams), unrouted, forbidden",
+    ),
+    Metric(
+        "hiswatch_listener_truncated_total",
+        "counter",
+        ("listener",),
+        "Messages that were cut: too long, or never ended",
+    ),
+    Metric("hiswatch_listener_connections", "gauge", ("listener",), "Connections that are open"),
+    Metric(
+        "hiswatch_listener_connections_ended_total",
+        "counter",
+        ("listener", "reason"),
+        "Connections that ended: closed, reset, handshake, idle, stalled, forbidden, too_many, shutdown, fault",
+    ),
+    Metric(
+        "hiswatch_listener_failures_total",
+        "counter",
+        ("listener", "reason"),
+        "Seconds in which a port could not be opened; it is tried again",
+    ),
+    Metric("hiswatch_listener_waiting", "gauge", (), "Connections that are not read from because a spool is full"),
+    Metric("hiswatch_spool_bytes", "gauge", ("source",), "Received messages of a source that are on disk"),
     Metric("hiswatch_config_reloads_total", "counter", ("outcome",), "Reloads of the configuration: ok, refused"),
+    Metric("hiswatch_findings_settled_total", "counter", (), "Findings that a late ticket settled after the fact"),
+    Metric(
+        "hiswatch_register_faults", "gauge", (), "Faults in the register and in tickets that were handed in; left out"
+    ),
+    Metric(
+        "hiswatch_findings_suppressed_total",
+        "counter",
+        ("suppression",),
+        "Findings and revisions that a suppression kept from being notified",
+    ),
+    Metric(
+        "hiswatch_findings_over_budget_total",
+        "counter",
+        ("rule",),
+        "Findings and revisions beyond the budget of their rule and day: recorded, not notified",
+    ),
+    Metric("hiswatch_rule_faults", "gauge", (), "Mistakes in rules of the site; the rules are left out"),
 )
 
 _KINDS = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
@@ -141,7 +206,12 @@ class Metrics:
     def _of(self, name: str, labels: dict[str, object]) -> Any:
         metric = self._by_name[name]
         return (
-            metric.labels(**{key: _source(value) if key == "source" else _code(value) for key, value in labels.items()})
+            metric.labels(
+                **{
+                    key: _source(value) if key in {"source", "listener"} else _code(value)
+                    for key, value in labels.items()
+                }
+            )
             if labels
             else metric
         )
@@ -295,6 +365,15 @@ class SourceSilence(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLearning(Event):
+    source: str
+    days: int
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.set("hiswatch_source_learning_days", self.days, source=self.source)
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFailed(Event):
     source: str
     reason: str
@@ -430,6 +509,85 @@ class OutboxMeasured(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessagesReceived(Event):
+    listener: str
+    source: str
+    messages: int
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_listener_messages_total", self.messages, listener=self.listener, source=self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesDropped(Event):
+    listener: str
+    reason: str
+    messages: int
+    level: ClassVar[int | None] = logging.ERROR
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_listener_dropped_total", self.messages, listener=self.listener, reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesTruncated(Event):
+    listener: str
+    messages: int
+    level: ClassVar[int | None] = logging.WARNING
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_listener_truncated_total", self.messages, listener=self.listener)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsEnded(Event):
+    listener: str
+    reason: str
+    connections: int
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count(
+            "hiswatch_listener_connections_ended_total", self.connections, listener=self.listener, reason=self.reason
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsOpen(Event):
+    listener: str
+    connections: int
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.set("hiswatch_listener_connections", self.connections, listener=self.listener)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsWaiting(Event):
+    connections: int
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.set("hiswatch_listener_waiting", self.connections)
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolMeasured(Event):
+    source: str
+    bytes: int
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.set("hiswatch_spool_bytes", self.bytes, source=self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFailed(Event):
+    listener: str
+    reason: str
+    level: ClassVar[int | None] = logging.ERROR
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_listener_failures_total", listener=self.listener, reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
 class JobFailed(Event):
     job: str
     error: str = ""  # the type of the exception, never its text
@@ -437,6 +595,28 @@ class JobFailed(Event):
 
     def measure(self, metrics: Metrics) -> None:
         metrics.count("hiswatch_job_errors_total", job=self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryRead(Event):
+    inventory: str
+    accounts: int
+    level: ClassVar[int | None] = None
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.set("hiswatch_inventory_accounts", self.accounts, inventory=self.inventory)
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryUnread(Event):
+    """`reason`: a code of monitor/inventory/snapshot.py."""
+
+    inventory: str
+    reason: str
+    level: ClassVar[int | None] = logging.ERROR
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_inventory_errors_total", inventory=self.inventory, reason=self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,6 +637,55 @@ class ConfigReloaded(Event):
 
     def measure(self, metrics: Metrics) -> None:
         metrics.count("hiswatch_config_reloads_total", outcome=self.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFaults(Event):
+    """How many mistakes the register in force was freed of by leaving out the entries that have them."""
+
+    faults: int
+    level: ClassVar[int | None] = None
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.set("hiswatch_register_faults", self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsSettled(Event):
+    count: int = 1
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_findings_settled_total", self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFaults(Event):
+    """How many mistakes the rules in force were freed of by leaving out the rules that have them."""
+
+    faults: int
+    level: ClassVar[int | None] = None
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.set("hiswatch_rule_faults", self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsSuppressed(Event):
+    suppression: str
+    count: int = 1
+    level: ClassVar[int | None] = None
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_findings_suppressed_total", self.count, suppression=self.suppression)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsOverBudget(Event):
+    rule: str
+    count: int = 1
+
+    def measure(self, metrics: Metrics) -> None:
+        metrics.count("hiswatch_findings_over_budget_total", self.count, rule=self.rule)
 
 
 class Telemetry:
@@ -503,7 +732,20 @@ class Telemetry:
 
 
 _CODES = frozenset(
-    {"source", "parser", "reason", "channel", "rule", "severity", "job", "detector", "stage", "outcome", "version"}
+    {
+        "source",
+        "parser",
+        "reason",
+        "channel",
+        "rule",
+        "severity",
+        "job",
+        "detector",
+        "stage",
+        "outcome",
+        "version",
+        "listener",
+    }
 )
 
 

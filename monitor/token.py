@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from config import tolerance
 from monitor.assemble import read_site
 from monitor.errors import StartError
 from monitor.protect import Protection, load_key
@@ -23,7 +24,7 @@ def print_tokens(value: str, config: Path | None, state_dir: Path | None, *, as_
     if (config is None) == (state_dir is None):
         raise StartError("token: give --config or --state-dir, and not both")
     if config is not None:
-        state_dir = read_site(config, deep=False).settings.state_dir
+        state_dir = read_site(config, deep=False, tolerate=tolerance.ALL).settings.state_dir
     assert state_dir is not None
     protection = Protection(_present_key(state_dir / "keys" / "token.key"))
     for one in _values(value):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from detectors.engine import LATENESS, compact
+from detectors.engine import LATENESS
+from detectors.state import BY_DAY, compact, compact_days
 from monitor.sources.tail import Tail
 from monitor.store.hot import Store
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ADDED_UP = 7  # days that are looked at
 WORTH_WHILE = 2  # state is written anew only where that leaves so many times fewer rows
 
 
@@ -19,7 +22,18 @@ def prune(store: Store) -> None:
     """
     newest = _newest_event(store)
     if newest is not None:
-        store.prune_states(newest - LATENESS - timedelta(days=1))
+        over = newest - LATENESS - timedelta(days=1)
+        store.prune_states(over)
+        _add_up(store, (over - _EPOCH).days)
+
+
+def _add_up(store: Store, last: int) -> None:
+    """One row a subject and day in the place of one a batch, of days that are over. Older days were added up before."""
+    for name in BY_DAY:
+        rows = store.state_days(name, last - _ADDED_UP, last)
+        fewer = compact_days(name, rows)
+        if fewer.height * WORTH_WHILE < rows.height:
+            store.replace_state_days(name, last - _ADDED_UP, last, fewer)
 
 
 def tidy(store: Store) -> None:

@@ -93,6 +93,8 @@ def application(telemetry: Telemetry, health: Health, allowed: Iterable[str] | N
         body: dict[str, Any] = {"status": state.status}
         if state.reasons:
             body["reasons"] = list(state.reasons)
+        if state.learning:
+            body["learning"] = {what: dict(days) for what, days in state.learning.items()}
         return JSONResponse(body, status_code=503 if state.status == "red" else 200)
 
     routes = [Route("/metrics", metrics), Route("/healthz", healthz)]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MEMORY_BYTES = 1 << 30
 STACK_BYTES = 64 << 20
 RECURSION_LIMIT = 5_000
-START_SECONDS = 30.0  # a new worker imports sqlglot on a busy machine
+START_SECONDS = 120.0  # a new worker imports sqlglot; on a machine that is busy beyond measure that takes a minute
 DENIED = 10_000  # texts remembered because they killed a worker
 
 Item = tuple[str, str]  # dialect, text
@@ -215,7 +215,7 @@ class Workers:
             self._denied.popitem(last=False)
 
 
-_WALL_FACTOR = 10  # a worker that gets a tenth of a core still has its time
+_WALL_FACTOR = 60  # a worker that gets a sixtieth of a core still has its time
 
 
 def _cpu_seconds(pid: int | None) -> float:

@@ -8,13 +8,15 @@ Three groups of columns travel together through the pipeline:
 
 A frame with all three is *enriched*; detectors see enriched frames only. Null means "the log does not say"
 (EVENTS), "there is no statement" (FACTS) or "the register does not know" (CONTEXT).
-Seams compare names and dtypes (`check`); full value checks by dataframely are for tests.
+Seams compare names and dtypes (`check`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC as UTC_ZONE
+from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 
 import polars as pl
@@ -39,6 +41,7 @@ ACTIONS = frozenset(
         "list",
         "command",  # a shell or remote command session (sshd), content unknown
         "setting",  # the server says that a setting of its own changed
+        "device",  # removable storage at a host: plugged in, mounted, taken away
         "notice",  # any other message of a server that names an account or an error
         "gap",  # bytes that could not be read: written by a source, not a parser
     }
@@ -97,6 +100,8 @@ EVENTS: dict[str, pl.DataType] = {
     "bytes_kind": pl.String(),  # one of KINDS; null: the act moves no bytes
     "truncated": pl.Boolean(),  # the statement was cut at the log's limit
     "forgeable": pl.Boolean(),  # the format lets a client write a false record like this one
+    "records_missing": pl.Int64(),  # records that the session numbered before this one and the log lacks; in flight only
+    "statements_missing": pl.Int64(),  # the same of audited statements; in flight only
     "detail": pl.String(),  # short server message for setting/notice, in flight raw, stored masked
 }
 
@@ -125,6 +130,7 @@ FACTS: dict[str, pl.DataType] = {
     "schema_change": pl.Boolean(),  # CREATE/ALTER/DROP/TRUNCATE of anything that outlives the session
     "dangerous": pl.List(pl.String()),
     "injection": pl.List(pl.String()),
+    "key_kinds": pl.List(pl.String()),  # what patient_keys are keys of: patient_key, visit_key, document_key
     # slot features: taken from the literals or parameters of each event before masking
     "patient_keys": pl.List(
         pl.String()
@@ -138,6 +144,9 @@ CONTEXT: dict[str, pl.DataType] = {
     "person": pl.String(),  # id in the register; null: account resolves to nobody
     "vendor": pl.String(),  # id of the person's vendor; null: hospital's own or unknown
     "vendor_tier": pl.String(),
+    "vendor_state": pl.String(),  # active, exiting, exited; null: no vendor
+    "days_left": pl.Int32(),  # local days to the last one of person and contract, negative after it; null: no end written
+    "qualified": pl.Boolean(),  # the person's qualification holds on that day; null: none written
     "actor_kind": pl.String(),  # vendor, staff, service, owner (database owner on the local socket), unknown
     "account_registered": pl.Boolean(),
     "person_valid": pl.Boolean(),  # verdict 1: person known and, with the contract, valid at occurred_at
@@ -147,9 +156,14 @@ CONTEXT: dict[str, pl.DataType] = {
     "place_allowed": pl.Boolean(),  # the client address is one agreed for the account; null: none agreed
     "approved": pl.Boolean(),  # right person, open ticket, in scope; or a registered job: recorded, not notified
     "job": pl.String(),  # id of the registered job this event belongs to
+    "unapproved_job": pl.String(),  # id of a registered job it would belong to, but no approval of it holds on that day
     "working_day": pl.Boolean(),  # by the calendar of the site, local date of occurred_at
     "office_hours": pl.Boolean(),  # working day and inside the site's office hours
+    "program_kind": pl.String(),  # query_tool, console, script, office, dump_tool: what client_program claims; null: no known tool
     "client_inside": pl.Boolean(),  # client address inside the hospital's own networks; null: no address
+    "watched": pl.List(
+        pl.String()
+    ),  # canary, vip: what the act touches of the site's watch lists and may not; null: none are written
     "file_shape": pl.String(),  # dump, archive, table_export, image, document, package, other; from path (path2 for renames)
 }
 
@@ -179,8 +193,12 @@ class Origin:
     @property
     def key(self) -> str:
         """First part of every event_id: hash of (site, source, generation), 16 hex digits."""
-        text = f"{self.site}\0{self.source}\0{self.generation}"
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        return origin_key(self.site, self.source, self.generation)
+
+
+def origin_key(site: str, source: str, generation: str) -> str:
+    text = f"{site}\0{source}\0{generation}"
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def complete(frame: pl.DataFrame, origin: Origin) -> pl.DataFrame:
@@ -188,35 +206,42 @@ def complete(frame: pl.DataFrame, origin: Origin) -> pl.DataFrame:
 
     `frame` must hold `position` (absolute: `origin.position` already added), `length`, `occurred_at`, `action`.
     """
-    received = pl.lit(origin.received_at).cast(UTC)
-    fixed: dict[str, pl.Expr] = {
-        "event_id": pl.lit(origin.key + "-") + pl.col("position").cast(pl.String),
-        "site": pl.lit(origin.site),
-        "system": pl.lit(origin.system),
-        "source": pl.lit(origin.source),
-        "file": pl.lit(origin.file),
-        "format": pl.lit(origin.format),
-        "generation": pl.lit(origin.generation),
-        "received_at": received,
-        "clock_trusted": pl.lit(True) if origin.replay else pl.col("occurred_at") <= received + pl.duration(seconds=60),
+    given = frozenset(name for name in frame.columns if name in EVENTS)
+    told = _told(origin.site, origin.system, origin.source, origin.file, origin.format, origin.generation)
+    received = (origin.received_at - _EPOCH) // timedelta(microseconds=1)
+    latest = pl.lit(received + _CLOCK_LEAD).cast(UTC)
+    fresh = {
+        "received_at": pl.lit(received).cast(UTC).alias("received_at"),
+        "clock_trusted": (pl.lit(True) if origin.replay else pl.col("occurred_at") <= latest).alias("clock_trusted"),
     }
-    defaults: dict[str, pl.Expr] = {
-        "record_role": pl.lit("main"),
-        "outcome": pl.lit("unknown"),
-        "truncated": pl.lit(False),
-        "forgeable": pl.lit(False),
-    }
+    made = {**_given(given), **told, **fresh}
+    return frame.select(made[name] for name in EVENTS)
 
-    def column(name: str, dtype: pl.DataType) -> pl.Expr:
-        if name in fixed:
-            value = fixed[name]
-        elif name in frame.columns:
-            value = pl.col(name)
-        else:
-            value = defaults.get(name, pl.lit(None))
-        return value.cast(dtype).alias(name)
 
-    return frame.select(column(name, dtype) for name, dtype in EVENTS.items())
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
+_CLOCK_LEAD = 60_000_000  # microseconds that a log's clock may be ahead of ours
+_DEFAULTS = {"record_role": "main", "outcome": "unknown", "truncated": False, "forgeable": False}
+
+
+@lru_cache(maxsize=256)
+def _told(*of: str) -> dict[str, pl.Expr]:
+    """Columns that say where the records come from: the same for every chunk of a file."""
+    names = ("site", "system", "source", "file", "format", "generation")
+    key = pl.lit(origin_key(of[0], of[2], of[5]) + "-")
+    told = {name: pl.lit(value, pl.String).alias(name) for name, value in zip(names, of, strict=True)}
+    return {"event_id": (key + pl.col("position").cast(pl.String)).alias("event_id"), **told}
+
+
+@lru_cache(maxsize=256)
+def _given(names: frozenset[str]) -> dict[str, pl.Expr]:
+    """The parser's columns in their types, and what stands for those that it does not have."""
+    made: dict[str, pl.Expr] = {}
+    for name, dtype in EVENTS.items():
+        value = (pl.col(name) if name in names else pl.lit(_DEFAULTS.get(name))).cast(dtype)
+        if dtype == pl.Float64:  # a number of more digits than any clock counts
+            value = pl.when(value.is_finite()).then(value)
+        made[name] = value.alias(name)
+    return made
 
 
 def empty(*groups: dict[str, pl.DataType]) -> pl.DataFrame:

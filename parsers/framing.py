@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from parsers.decoding import decode, decode_series
+from parsers.decoding import decode, spoilt
 
 MAX_RECORD = 1 << 20  # bytes
 _LF = 0x0A
@@ -84,14 +84,18 @@ def split_lines(
 def _texts(chunk: bytes, starts: Positions, lengths: Positions, other: Callable[[bytes], str] | None) -> pl.Series:
     if not starts.size:
         return pl.Series("text", [], dtype=pl.String)
-    body = chunk.removesuffix(b"\n")
-    if lengths.max() < MAX_RECORD and b"\0" not in chunk:
-        try:
-            text = body.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-        else:
-            return pl.Series("text", text.split("\n"), dtype=pl.String)  # faster than Polars' split and explode
-        return decode_series(pl.Series("text", body.split(b"\n"), dtype=pl.Binary), other)
+    if lengths.max() < MAX_RECORD:
+        # only the lines that are not UTF-8, or hold NUL, are read one by one
+        text = _mended(chunk, starts, lengths, other).removesuffix(b"\n")
+        return pl.Series("text", [text], dtype=pl.Binary).cast(pl.String).str.split("\n").explode()
     pieces = [chunk[start : start + length] for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)]
     return pl.Series("text", [decode(piece.removesuffix(b"\n"), other) for piece in pieces], dtype=pl.String)
+
+
+def _mended(chunk: bytes, starts: Positions, lengths: Positions, other: Callable[[bytes], str] | None) -> bytes:
+    pieces, done = [], 0
+    for index in spoilt(chunk, starts + lengths):
+        start, end = int(starts[index]), int(starts[index] + lengths[index])
+        pieces += [chunk[done:start], decode(chunk[start:end].removesuffix(b"\n"), other).encode()]
+        done = end - chunk.endswith(b"\n", start, end)
+    return b"".join((*pieces, chunk[done:])) if pieces else chunk

@@ -4,7 +4,8 @@ Only the statement of a QUERY is quoted and escaped (`\'` `\\` `\n` `\r` `\t`); 
 included. So a client that cannot even log in can write lines, and what is certain about a record is at its right end.
 Records are therefore read from the right wherever the plain reading from the left does not hold, a name broken over
 lines is put together again, and `forgeable` marks records with such names or of another server name.
-A false record that is whole in itself cannot be told from a true one: the format has no defence.
+A false record that is whole in itself cannot be told from a true one: the format has no defence, so every record short
+enough to stand in a name is `forgeable`.
 
 Source: MariaDB knowledge base, "MariaDB Audit Plugin - Log Format"; captured from plugin 1.4.14.
 """
@@ -19,7 +20,10 @@ import polars as pl
 from parsers.decoding import clean, decode, others
 from parsers.events import REJECTS, Origin, complete
 from parsers.framing import lines, split_lines, unfinished
+from parsers.mariadb_acts import command_of, connection_key, statement_key
+from parsers.mariadb_audit_options import LEARNED, AuditOptions
 from parsers.registry import Carry, Parsed, parser
+from parsers.remembering import forgotten
 from parsers.stamps import local_time
 
 QUERY_LOG_LIMIT = 1024  # server_audit_query_log_limit by default: bytes of the escaped text
@@ -42,9 +46,11 @@ _REST_OF = {
 _LEFT = r"(?s)^(?P<stamp>\d{8} [ \d]\d:\d\d:\d\d),(?P<server>[^,\n]*),(?P<user>.*),(?P<host>[^,\n]*),(?P<connection>\d{1,18}),(?P<query_id>\d{1,18}),"
 _FROM_RIGHT = {
     "QUERY": _LEFT + r"(?P<operation>QUERY),(?P<rest>[^']*,'(?:[^'\\]|\\.)*',\d{1,5})$",
-    "connection": _LEFT + r"(?P<operation>" + "|".join(_CONNECTIONS) + r"),(?P<rest>.{0,256},,\d{0,5})$",
-    "table": _LEFT + r"(?P<operation>" + "|".join(_TABLES) + r"),(?P<rest>.{1,1024},)$",
+    "connection": _LEFT + r"(?P<operation>" + "|".join(_CONNECTIONS) + r"),(?P<rest>.*,,\d{0,5})$",
+    "table": _LEFT + r"(?P<operation>" + "|".join(_TABLES) + r"),(?P<rest>.+,)$",
 }
+# of the same records as bounds inside the patterns, which make them fifty times as slow: no earlier place leaves less
+_LONGEST = {"connection": (r",,\d{0,5}$", 256), "table": (r",$", 1024)}  # characters before such an end
 _CUT = _LEFT + r"(?P<operation>QUERY),(?P<rest>[^']*,'(?:[^'\\]|\\.)*)$"
 _ENDS = {"QUERY": r"',\d{1,5}$", "connection": r",,\d{0,5}$", "table": r",$"}
 _OPERATION_SEEN = r",\d+,\d+,[A-Z_]+,"
@@ -68,8 +74,9 @@ def framing(buffer: bytes, *, final: bool) -> int:
     reference="MariaDB knowledge base, Audit Plugin: Log Format, Log Settings",
     framing=framing,
     dialect="mysql",
+    options=AuditOptions,
 )
-def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
+def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry, *, options: AuditOptions = LEARNED) -> Parsed:
     """Read whole records of server_audit written to a file.
 
     `zone` is the server's: it writes local time without saying so. Nothing is skipped. Rejects: no_stamp (a line that
@@ -91,7 +98,9 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     next_carry: dict[str, Any] = {**carry, "unfinished": unfinished(chunk)}
     if not good.height:
         return Parsed(rejects=rejects.cast(REJECTS), carry=next_carry)  # type: ignore[arg-type]
-    events = events_of(good, next_carry)
+    events = events_of(good.with_columns(excess=_excess()), next_carry, options)
+    # a name of three lines holds a whole record between two that it completes: nothing shows which are the server's
+    events = events.with_columns(forgeable=pl.col("forgeable") | (pl.col("length") <= _NAME_BYTES))
     return Parsed(complete(events, origin), rejects.cast(REJECTS), {}, next_carry)  # type: ignore[arg-type]
 
 
@@ -164,6 +173,9 @@ def _from_right(texts: pl.Series) -> pl.DataFrame:
         if fits.any():
             found = pl.select(pl.when(fits).then(texts)).to_series().str.extract_groups(pattern).struct.unnest()
             taken = found["operation"].is_not_null() & result["operation"].is_null()
+            if form in _LONGEST:
+                end, most = _LONGEST[form]
+                taken &= (found["rest"].str.replace(end, "").str.len_chars() <= most).fill_null(value=False)
             result = pl.select(pl.when(taken).then(found[name]).otherwise(result[name]).alias(name) for name in _FIELDS)
     return result
 
@@ -238,27 +250,45 @@ def _merged(rows: pl.DataFrame, taken: dict[int, tuple[int, str, tuple[Any, ...]
     )
 
 
-def events_of(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
-    """Fields to events; `carry` is brought up to date. Columns of EVENTS, what `complete` adds excepted."""
+def _excess() -> pl.Expr:
+    """Bytes that a record had more than its text has now: other encodings, NUL."""
+    more = pl.col("length").cast(pl.Int64) - pl.col("text").str.len_bytes().cast(pl.Int64)
+    return pl.when(more.is_between(0, 1)).then(0).otherwise(more - 1)
+
+
+def events_of(rows: pl.DataFrame, carry: dict[str, Any], options: AuditOptions) -> pl.DataFrame:
+    """Fields to events; `excess` is that of the text over what it was. `carry` is brought up to date. Columns of EVENTS, what `complete` adds excepted."""
     col = pl.col
     query = col("operation") == "QUERY"
     table = col("operation").is_in(_TABLES)
     rows = rows.with_columns(
-        database=pl.when(query)
-        .then(col("rest").str.extract(r"^([^']*?),'"))
-        .when(table)
-        .then(col("rest").str.extract(r"(?s)^(.*?),"))
-        .otherwise(col("rest").str.extract(r"(?s)^(.*),,\d*$")),
-        escaped=pl.when(query).then(col("rest").str.extract(r"(?s)^[^']*?,'(.*)',\d*$")),
-        code=pl.when(query).then(col("rest").str.extract(r"',(\d+)$")).otherwise(col("rest").str.extract(r",(\d+)$")),
-        object_name=pl.when(table).then(
-            col("rest").str.extract(r"(?s)^(.*?,.*),$").str.replace(",", ".", literal=True)
-        ),
+        asked=pl.when(query).then(col("rest").str.splitn(",'", 2)),  # no name holds a quote before the statement's own
+        tables=pl.when(table).then("rest"),
+        connections=pl.when(~query & ~table).then("rest"),
+        end=col("rest").str.tail(8),  # of a statement of kilobytes only this is searched for the return code
     )
-    rows = rows.with_columns(statement=_unescaped("escaped"), size=col("escaped").str.len_bytes())
-    rows = rows.with_columns(truncated=_truncated(rows, carry))
+    rows = rows.with_columns(
+        database=pl.when(query)
+        .then(col("asked").struct[0])
+        .when(table)
+        .then(col("tables").str.extract(r"(?s)^(.*?),"))
+        .otherwise(col("connections").str.extract(r"(?s)^(.*),,\d*$")),
+        code=pl.when(query).then(col("end").str.extract(r"',(\d+)$")).otherwise(col("end").str.extract(r",(\d+)$")),
+        object_name=col("tables").str.extract(r"(?s)^(.*?,.*),$").str.replace(",", ".", literal=True),
+    )
+    rows = rows.with_columns(escaped=col("asked").struct[1].str.strip_suffix(pl.lit("',") + col("code").fill_null("")))
+    rows = rows.with_columns(
+        statement=col("escaped").map_batches(_unescaped, return_dtype=pl.String),
+        size=col("escaped").str.len_bytes().cast(pl.Int64) + col("excess"),
+    )
+    rows = rows.with_columns(
+        truncated=_truncated(rows, carry, options.query_log_limit), command=command_of("statement")
+    )
     server = carry.setdefault("server", rows["server"][0])
-    odd_name = col("user").str.contains(r"[,'\x00-\x1f]") | col("host").str.contains("[^0-9A-Za-z.:_%-]")
+    # names repeat: each is looked at once
+    odd_name = _matching(rows["user"], r"[,'\x00-\x1f]") | _matching(rows["host"], r"[^0-9A-Za-z.:_%\[\]-]")
+    with_port = _matching(rows["host"], _WITH_PORT)
+    address = col("host").str.replace(_WITH_PORT, "$1$2") if with_port.any() else col("host")
     failed = (col("code") != "0").fill_null(value=False)
     refused = col("operation") == "FAILED_CONNECT"
     main = _table_mains(rows, carry)
@@ -288,22 +318,16 @@ def events_of(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
         .when(col("operation") == "PROXY_CONNECT")
         .then(pl.lit("part"))
         .otherwise(pl.lit("main")),
-        activity_key=pl.when(query | table).then(act),
+        activity_key=pl.when(query)
+        .then(statement_key("connection", "statement", "command"))
+        .when(table)
+        .then(act)
+        .otherwise(_connection_act()),
         account=pl.when(col("user") != "").then("user"),
-        client_ip=pl.when(col("host") == "localhost")
-        .then(pl.lit("[local]"))
-        .when(col("host") != "")
-        .then(col("host").str.replace(r"^([^:]*):\d+$", "$1")),
+        client_ip=pl.when(col("host") == "localhost").then(pl.lit("[local]")).when(col("host") != "").then(address),
         session="connection",
         dialect=pl.when(query | table).then(pl.lit("mysql")),
-        command=pl.when(query)
-        .then(
-            col("statement")
-            .str.extract(r"^(?:[\s(;]|/\*(?:[^*]|\*[^/])*\*/|(?:--|#)[^\n]*\n)*([A-Za-z_]+)")
-            .str.to_uppercase()
-        )
-        .when(table | (col("operation") == "CHANGEUSER"))
-        .then("operation"),
+        command=pl.when(query).then("command").when(table | (col("operation") == "CHANGEUSER")).then("operation"),
         command_class=pl.when(table).then(pl.lit("TABLE")),
         object_type=pl.when(table).then(pl.lit("TABLE")),
         statement_number=pl.when(query | table).then(col("query_id").cast(pl.Int64)),
@@ -316,36 +340,65 @@ def events_of(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.DataFrame:
     )
 
 
-def _unescaped(name: str) -> pl.Expr:
+_WITH_PORT = r"^(?:\[([^\]]*)\]|([^:]*)):\d+$"
+
+
+def _matching(names: pl.Series, pattern: str) -> pl.Series:
+    different = names.unique()
+    return names.is_in(different.filter(different.str.contains(pattern)).implode()).fill_null(value=False)
+
+
+def _connection_act() -> pl.Expr:
+    operation = pl.col("operation")
+    return (
+        pl.when(operation.is_in(["CONNECT", "FAILED_CONNECT"]))
+        .then(connection_key("login", "connection"))
+        .when(operation == "DISCONNECT")
+        .then(connection_key("logout", "connection"))
+        .when(operation == "CHANGEUSER")
+        .then(connection_key("change", "connection"))
+    )
+
+
+def _unescaped(texts: pl.Series) -> pl.Series:
     """One pass from left to right: pairs of backslashes are set aside first (no NUL is left in decoded text)."""
-    text = pl.col(name).str.replace_all("\\\\", "\0", literal=True)
-    for escaped, plain in (("\\'", "'"), ("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), ("\0", "\\")):
-        text = text.str.replace_all(escaped, plain, literal=True)
-    return text
+    plain = texts.str.replace_all("\\'", "'", literal=True).str.replace_all("\\n", "\n", literal=True)
+    rare = texts.str.contains(r"\\[\\rt]").fill_null(value=False)
+    if not rare.any():
+        return plain
+    text = texts.filter(rare).str.replace_all("\\\\", "\0", literal=True)
+    for escaped, meant in (("\\'", "'"), ("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), ("\0", "\\")):
+        text = text.str.replace_all(escaped, meant, literal=True)
+    return plain.scatter(rare.arg_true(), text)
 
 
-def _truncated(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.Series:
+def _truncated(rows: pl.DataFrame, carry: dict[str, Any], told: int | None) -> pl.Series:
     """Statements cut at the limit, which the log does not name and whose quotes and errno look whole.
 
-    The limit is 1024 until something longer is seen; another one shows by a statement with a quote left open that is the
+    Unless it is `told`, the limit is 1024 until something longer is seen; another one shows by a statement with a quote left open that is the
     longest so far. Only what came before decides, so that cuts of the stream do not matter.
     """
     size = rows["size"].fill_null(0).cast(pl.Int64)
-    bare = rows["statement"].str.replace_all("\\\\", "", literal=True).str.replace_all("\\'", "", literal=True)
+    if told is not None:
+        return size >= told
+    longest = pl.select(pl.max_horizontal(size.cum_max(), pl.lit(int(carry.get("longest", 0))))).to_series()
+    candidates = ((size == longest) & (size >= 64)).arg_true()
+    ends_open = candidates.filter(_ends_open(rows["statement"].gather(candidates)))
+    limits = pl.Series("limit", [None], dtype=pl.Int64).new_from_index(0, len(size))
+    limits = limits.scatter(ends_open, size.gather(ends_open)).forward_fill().fill_null(int(carry.get("limit", 0)))
+    carry["longest"], carry["limit"] = int(longest[-1]), int(limits[-1])
+    at_default = (size == QUERY_LOG_LIMIT) & (longest == QUERY_LOG_LIMIT)
+    return at_default | ((size == limits) & (size == longest) & (size > 0))
+
+
+def _ends_open(statements: pl.Series) -> pl.Series:
+    """Whether a quote is left open, or a character of several bytes cut."""
+    bare = statements.str.replace_all("\\\\", "", literal=True).str.replace_all("\\'", "", literal=True)
     quotes = bare.str.count_matches("'", literal=True).fill_null(0)
-    ends_open = rows["statement"].str.contains(r"\\x[0-9a-f]{2}$").fill_null(value=False)  # cut inside a character
-    frame = pl.DataFrame({"size": size, "open": (quotes % 2 == 1) | ends_open}).select(
-        "size", "open", longest=pl.max_horizontal(pl.col("size").cum_max(), pl.lit(int(carry.get("longest", 0))))
-    )
-    col = pl.col
-    candidate = pl.when(col("open") & (col("size") == col("longest")) & (col("size") >= 64)).then("size")
-    frame = frame.with_columns(limit=candidate.forward_fill().fill_null(int(carry.get("limit", 0))))
-    cut = ((col("size") == QUERY_LOG_LIMIT) & (col("longest") == QUERY_LOG_LIMIT)) | (
-        (col("size") == col("limit")) & (col("size") == col("longest")) & (col("size") > 0)
-    )
-    carry["longest"] = int(frame["longest"][-1])
-    carry["limit"] = int(frame["limit"][-1])
-    return frame.select(truncated=cut).to_series()
+    return (quotes % 2 == 1) | statements.str.contains(r"\\x[0-9a-f]{2}$").fill_null(value=False)
+
+
+_REMEMBERED = 256  # connections whose last act is remembered
 
 
 def _table_mains(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.Series:
@@ -353,20 +406,26 @@ def _table_mains(rows: pl.DataFrame, carry: dict[str, Any]) -> pl.Series:
 
     Such a server is known by no SELECT statement having been seen; its own statistics tables are no act.
     """
+    none = pl.Series("main", [False]).new_from_index(0, rows.height)
+    if carry.get("selects", False):
+        return none
     col = pl.col
     select = (col("operation") == "QUERY") & col("statement").str.contains(r"^(?i)[\s(]*(?:select|with)\b")
-    seen = select.fill_null(value=False)
-    before = seen.cum_max().shift(1).fill_null(value=False) | pl.lit(bool(carry.get("selects", False)))
-    read = (col("operation") == "READ") & (col("database") != "mysql")
-    mains = rows.select(
-        main=read & ~before & pl.struct(pl.when(read).then("connection"), "query_id").is_first_distinct(), seen=seen
+    marked = rows.select(
+        "connection",
+        "query_id",
+        seen=select.fill_null(value=False),
+        read=((col("operation") == "READ") & (col("database") != "mysql")).fill_null(value=False),
     )
-    last = rows.select(pl.concat_str("connection", pl.lit("/"), "query_id").filter(read).last()).item()
-    first = rows.select(pl.concat_str("connection", pl.lit("/"), "query_id") == pl.lit(carry.get("act"))).to_series()
-    if last is not None:
-        carry["act"] = last
-    carry["selects"] = bool(carry.get("selects", False)) or bool(mains["seen"].any())
-    return mains["main"].fill_null(value=False) & ~first.fill_null(value=False)
+    carry["selects"] = bool(marked["seen"].any())
+    reads = marked.select("connection", "query_id", before=col("seen").cum_max()).filter(marked["read"])
+    known = pl.DataFrame(carry.get("acts", []), schema={"connection": pl.String, "query_id": pl.String}, orient="row")
+    every = pl.concat([known, reads.select(pl.col("connection", "query_id").cast(pl.String))])
+    earlier = every.select(pl.col("query_id").shift(1).over("connection")).to_series()
+    first = earlier.is_null() | (earlier != every["query_id"]) | forgotten(every, ["connection"], _REMEMBERED)
+    last = every.unique("connection", keep="last", maintain_order=True).tail(_REMEMBERED)
+    carry["acts"] = [] if carry["selects"] else [list(row) for row in last.iter_rows()]
+    return none.scatter(marked["read"].arg_true(), first[known.height :] & ~reads["before"])
 
 
 def decode_line(raw: bytes) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 
 from parsers.events import REJECTS, Origin, complete
 from parsers.framing import lines, split_lines, unfinished
+from parsers.mariadb_audit_options import LEARNED, AuditOptions
 from parsers.mariadb_server_audit import decode_line, events_of, fields_of
 from parsers.registry import Carry, Parsed, parser
 from parsers.syslog import envelope
@@ -26,9 +27,10 @@ _NO_TIME = "20000101 00:00:00,"  # in the place of the stamp that this form does
     reference="MariaDB knowledge base, Audit Plugin: Log Format, server_audit_output_type=SYSLOG; RFC 3164, RFC 5424",
     framing=lines,
     dialect="mysql",
+    options=AuditOptions,
     skips={"other_program": "a message of another program in the same file"},
 )
-def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
+def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry, *, options: AuditOptions = LEARNED) -> Parsed:
     """Read whole syslog lines; those of other programs are counted.
 
     `zone` is that of stamps that tell none. Rejects: those of syslog.py, and unknown_form.
@@ -52,7 +54,12 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     good = rows.filter(pl.col("reason").is_null())
     if not good.height:
         return Parsed(rejects=rejects, skips=skips, carry=next_carry)
-    return Parsed(complete(events_of(good, next_carry), origin), rejects, skips, next_carry)
+    return Parsed(
+        complete(events_of(good.with_columns(excess=pl.lit(0)), next_carry, options), origin),
+        rejects,
+        skips,
+        next_carry,
+    )
 
 
 def _record() -> pl.Expr:

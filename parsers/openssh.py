@@ -1,4 +1,4 @@
-"""OpenSSH's authentication log: sshd, internal-sftp, sudo and su in one file, in any of the three syslog envelopes.
+"""The authentication log (auth.log, secure): sshd, internal-sftp, sudo, su, changes of accounts, in any syslog envelope.
 
 Source: sshd_config(5) "LogLevel", sftp-server(8) "-l -f"; samples from OpenSSH 9.2p1 on Debian 12.
 """
@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from parsers import sftp_server, sshd
-from parsers.accounting import settle
+from parsers import host_programs, sftp_server, sshd
 from parsers.events import EVENTS, Origin
-from parsers.framing import lines, split_lines, unfinished
+from parsers.framing import lines
 from parsers.registry import Carry, Parsed, parser
-from parsers.syslog import envelope, unfold
+from parsers.syslog_program import SKIPS as PROGRAM_SKIPS
+from parsers.syslog_program import program_lines
 
 SKIPS = {
-    "blank": "an empty line records nothing",
-    "other_program": "a line of another program in the same file; its own parser reads it",
+    **PROGRAM_SKIPS,
     **sshd.SKIPS,
+    **host_programs.SKIPS,
     **sftp_server.SKIPS,
 }
 
@@ -30,7 +30,22 @@ PROGRAMS = {
     "internal-sftp": "sftp",
     "sftp-server": "sftp",
     "sudo": "sudo",
+    "sudo-rs": "sudo",
     "su": "su",
+    "su-l": "su",
+    "pkexec": "pkexec",
+    "login": "login",
+    "systemd-logind": "logind",
+    **dict.fromkeys(host_programs.ACCOUNT_PROGRAMS, "accounts"),
+}
+_FORMS = {
+    "sshd": sshd.SSHD,
+    "sudo": host_programs.SUDO,
+    "su": host_programs.SU,
+    "pkexec": host_programs.PKEXEC,
+    "login": host_programs.LOGIN,
+    "logind": host_programs.LOGIND,
+    "accounts": host_programs.ACCOUNTS,
 }
 _NOT_TOLD = pl.DataFrame(schema={"position": pl.UInt64, "skip": pl.String, "reject": pl.String})
 _NO_EVENTS = pl.DataFrame(schema={name: EVENTS[name] for name in ("position", "length", "occurred_at", "action")})
@@ -44,34 +59,24 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
     of its own (record_role "outcome") with the same activity_key. A transfer is told by its close.
     Reasons of rejects: those of `parsers.syslog`, and "unknown_form" for a cut line of sftp-server.
     """
-    frame = split_lines(chunk, origin.position, continued=bool(carry.get("unfinished")))
-    frame = frame.with_columns(blank=pl.col("text").str.strip_suffix("\r") == "")
-    frame, year = envelope(frame, origin, zone, carry.get("year", {}))
-    frame = frame.with_columns(
-        problem=pl.when(~pl.col("blank").fill_null(value=False)).then("problem"),
-        program=pl.col("tag").replace_strict(PROGRAMS, default=None, return_dtype=pl.String),
-    )
-    told = unfold(frame.filter(pl.col("program").is_not_null() & pl.col("problem").is_null()))
+    found = program_lines(chunk, origin, zone, carry, pl.col("tag").is_in(list(PROGRAMS)))
+    told = found.told.with_columns(program=pl.col("tag").replace_strict(PROGRAMS, default=None, return_dtype=pl.String))
     events, sorted_out, state = [_NO_EVENTS], [_NOT_TOLD], carry.get("sessions", {})
     files = told.filter(pl.col("program") == "sftp")
     if files.height:
         some, beside, state = sftp_server.read(files, state)
         events.append(some)
         sorted_out.append(beside)
-    for program, forms in (("sshd", sshd.SSHD), ("sudo", sshd.SUDO), ("su", sshd.SU)):
+    for program, forms in _FORMS.items():
         part = told.filter(pl.col("program") == program)
         if part.height:
             some, beside = sshd.read(part, forms)
+            if program == "accounts":
+                tools = part.select("position", command=pl.col("tag").str.to_uppercase())
+                some = some.drop("command").join(tools, on="position", how="left", maintain_order="left")
             events.append(some)
             sorted_out.append(beside)
-    frame = frame.join(pl.concat(sorted_out, how="diagonal"), on="position", how="left", maintain_order="left")
-    frame = frame.with_columns(
-        skip=pl.when(pl.col("blank"))
-        .then(pl.lit("blank"))
-        .when(pl.col("problem").is_null() & pl.col("program").is_null())
-        .then(pl.lit("other_program"))
-        .otherwise("skip"),
-        reject=pl.coalesce("problem", "reject"),
-    )
-    remembered = {"year": year, "sessions": state, "unfinished": unfinished(chunk)} if chunk else carry
-    return settle(frame, pl.concat(events, how="diagonal"), origin, remembered)
+    told_all = pl.concat(events, how="diagonal")
+    if "truncated" in told_all.columns:  # only sftp-server's lines are known to be cut
+        told_all = told_all.with_columns(pl.col("truncated").fill_null(value=False))
+    return found.settled(pl.concat(sorted_out, how="diagonal"), told_all, origin, sessions=state)

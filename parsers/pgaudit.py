@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from functools import cache
 
 import polars as pl
 
@@ -31,28 +32,44 @@ def payload(messages: pl.Series, tags: pl.Series) -> pl.DataFrame:
     `messages` begin with PREFIX; `tags` are the command tags of their records (what the client's message asked for).
     `empty`: the statement is an empty text, which only statements inside functions have (`<not logged>` is null).
     """
-    raw = _fields(messages)
-    return raw.with_columns(tag=tags).select(
-        audit_type=pl.when(
+    return _fields(messages).with_columns(tags.alias("tag")).with_columns(_judged()).select(*_columns())
+
+
+@cache
+def _judged() -> list[pl.Expr]:
+    """What several columns need: whether rows are counted, and how many were."""
+    counted, uncounted = _counted(), pl.col("command").is_in(_UNCOUNTED)
+    rows = pl.col("rows").cast(pl.Int64, strict=False)
+    return [
+        pl.when(counted | (uncounted & (rows > 0))).then(rows).alias("counted_rows"),
+        (uncounted | pl.col("command").is_in(_COUNTED)).alias("moves"),
+    ]
+
+
+@cache
+def _columns() -> list[pl.Expr]:
+    columns: dict[str, pl.Expr] = {
+        "audit_type": pl.when(
             pl.col("audit_type").is_in(["SESSION", "OBJECT"])
-            & pl.col("command_class").is_not_null()
-            & pl.col("command").is_not_null()
+            & (pl.col("command_class") != "")
+            & (pl.col("command") != "")
             & pl.col("statement_number").str.contains(r"^\d{1,18}$")
             & pl.col("substatement_number").str.contains(r"^\d{1,18}$")
         ).then("audit_type"),
-        statement_number=pl.col("statement_number").cast(pl.Int64, strict=False),
-        substatement_number=pl.col("substatement_number").cast(pl.Int64, strict=False),
-        command_class=pl.col("command_class"),
-        command=pl.col("command").str.to_uppercase(),
-        object_type=_filled("object_type"),
-        object_name=_filled("object_name"),
-        statement=pl.when(~pl.col("statement").is_in(_NOT_LOGGED)).then("statement"),
-        empty=pl.col("statement").is_null() | (pl.col("statement") == ""),
-        parameters=_parameters(),
-        rows=_rows(),
-        rows_kind=_rows_kind(),
-        outcome=pl.when(pl.col("rows").is_not_null()).then(pl.lit("ok")).otherwise(pl.lit("unknown")),
-    )
+        "statement_number": pl.col("statement_number").cast(pl.Int64, strict=False),
+        "substatement_number": pl.col("substatement_number").cast(pl.Int64, strict=False),
+        "command_class": pl.col("command_class"),
+        "command": pl.col("command").str.to_uppercase(),
+        "object_type": _filled("object_type"),
+        "object_name": _filled("object_name"),
+        "statement": pl.when(~pl.col("statement").is_in([*_NOT_LOGGED, ""])).then("statement"),
+        "empty": pl.col("statement").is_null() | (pl.col("statement") == ""),
+        "parameters": _parameters(),
+        "rows": pl.col("counted_rows"),
+        "rows_kind": _rows_kind(),
+        "outcome": pl.when(pl.col("rows").is_not_null()).then(pl.lit("ok")).otherwise(pl.lit("unknown")),
+    }
+    return [value.alias(name) for name, value in columns.items()]
 
 
 def _filled(name: str) -> pl.Expr:
@@ -66,14 +83,27 @@ def _fields(messages: pl.Series) -> pl.DataFrame:
     if not len(texts):
         return pl.DataFrame(schema=schema)
     try:
-        frame = pl.read_csv(
-            str(texts.str.join("\n").item()).encode(), has_header=False, schema=schema, missing_columns="insert"
-        )
+        joined = bytes(texts.str.join("\n").cast(pl.Binary).item())  # as bytes: Python need not read the text
+        frame = pl.read_csv(joined, has_header=False, schema=schema, missing_columns="insert")
     except pl.exceptions.PolarsError:
         frame = None
-    if frame is not None and frame.height == len(texts):
+    if frame is not None and frame.height == len(texts) and _balanced(texts) and not _broken(frame, texts):
         return frame
     return pl.DataFrame([_one_payload(text) for text in texts], schema=schema, orient="row")
+
+
+def _balanced(texts: pl.Series) -> bool:
+    """Every quote is closed in its own text, so that none can have swallowed its neighbour."""
+    return bool((texts.str.count_matches('"', literal=True) % 2 == 0).all())
+
+
+_UNQUOTED = r'[^,"]"[^,"]|(?:^|,)[^",\r\n]*\r'
+
+
+def _broken(frame: pl.DataFrame, texts: pl.Series) -> bool:
+    """A text breaks off before its ninth field, or holds a quote or CR as pgaudit never writes one: Polars reads over it."""
+    suspects = texts.filter(frame["parameters"].is_null() | texts.str.contains(_UNQUOTED))
+    return any(_one_payload(text)[0] is None for text in suspects)
 
 
 def _one_payload(text: str) -> list[str | None]:
@@ -93,15 +123,14 @@ def _counted() -> pl.Expr:
     )
 
 
-def _rows() -> pl.Expr:
-    rows = pl.col("rows").cast(pl.Int64, strict=False)
-    return pl.when(_counted() | (pl.col("command").is_in(_UNCOUNTED) & (rows > 0))).then(rows)
-
-
 def _rows_kind() -> pl.Expr:
-    moves = pl.col("command").is_in([*_UNCOUNTED, *_COUNTED]) & (pl.col("tag") != "EXPLAIN").fill_null(value=True)
+    moves = pl.col("moves") & (pl.col("tag") != "EXPLAIN").fill_null(value=True)
     return (
-        pl.when(_rows().is_not_null()).then(pl.lit("known")).when(moves).then(pl.lit("unknown")).otherwise(pl.lit(None))
+        pl.when(pl.col("counted_rows").is_not_null())
+        .then(pl.lit("known"))
+        .when(moves)
+        .then(pl.lit("unknown"))
+        .otherwise(pl.lit(None))
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from parsers.decoding import clean, decode, excerpt, spoilt
+from parsers.decoding import clean, decode, excerpt, mended, spoilt
 from parsers.events import Origin
 from parsers.framing import MAX_RECORD
 from parsers.postgresql_records import SKIPS, assemble, interpret, rejected
@@ -98,20 +98,23 @@ class _Grammar:
     """Where records may end and where the CSV grammar is broken, for text that starts with even or odd quotes."""
 
     def __init__(self, data: npt.NDArray[np.uint8]) -> None:
-        quote = data == _QUOTE
-        self.parity = np.cumsum(quote, dtype=np.uint8) & 1  # wraps at 256, which keeps the parity
         self._data = data
-        self._quotes = np.flatnonzero(quote)
+        self._quotes = np.flatnonzero(data == _QUOTE)
         self._breaks = np.flatnonzero(data == _LF)
         self.line_ends: Positions = self._breaks + 1
         line_starts = np.concatenate((np.zeros(1, np.int64), self.line_ends))
         self.stamped_lines: Positions = line_starts[_stamped(data, line_starts)]
+        self._break_parity = np.searchsorted(self._quotes, self._breaks) & 1
         self._made: dict[int, tuple[Positions, Positions, Positions]] = {}
+
+    def parity(self, position: int) -> int:
+        """Whether the quotes before `position` are odd in number."""
+        return int(np.searchsorted(self._quotes, position)) & 1
 
     def of(self, start_parity: int) -> tuple[Positions, Positions, Positions]:
         """(record ends, grammar faults, ends that no record start follows)."""
         if start_parity not in self._made:
-            ends = self._breaks[self.parity[self._breaks] == start_parity] + 1
+            ends = self._breaks[self._break_parity == start_parity] + 1
             follow = ends[ends < self._data.size]
             faults = self._faults(start_parity)
             self._made[start_parity] = (ends, faults, follow[~_stamped(self._data, follow)])
@@ -121,7 +124,7 @@ class _Grammar:
         quotes, data = self._quotes, self._data
         if not quotes.size:
             return quotes
-        opens = self.parity[quotes] != start_parity
+        opens = (np.arange(quotes.size) & 1) == start_parity
         before = data[np.maximum(quotes - 1, 0)]
         after = data[np.minimum(quotes + 1, data.size - 1)]
         fine_open = (before == _COMMA) | (before == _QUOTE) | (before == _LF) | (quotes == 0)
@@ -168,7 +171,7 @@ def _good_run(grammar: _Grammar, data: npt.NDArray[np.uint8], position: int, *, 
     """Ends of the well-formed records that follow one another from `position`; none where none begins there."""
     if not _stamped(data, np.array([position]))[0]:
         return np.zeros(0, np.int64)
-    ends, faults, strays = grammar.of(int(grammar.parity[position - 1]) if position else 0)
+    ends, faults, strays = grammar.of(grammar.parity(position))
     run: Positions = ends[np.searchsorted(ends, position, side="right") :]
     fault = np.searchsorted(faults, position)
     if fault < faults.size:
@@ -177,7 +180,7 @@ def _good_run(grammar: _Grammar, data: npt.NDArray[np.uint8], position: int, *, 
     if stray < strays.size:
         run = run[: np.searchsorted(run, strays[stray], side="right")]
     elif final and fault == faults.size and (run[-1] if run.size else position) < data.size:
-        balanced = grammar.parity[-1] == (grammar.parity[position - 1] if position else 0)
+        balanced = grammar.parity(data.size) == grammar.parity(position)
         if balanced:  # the last record of a file that ends without a line break
             run = np.append(run, data.size)
     long = np.flatnonzero(np.diff(run, prepend=position) > MAX_RECORD)
@@ -265,22 +268,37 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
 def _frames(chunk: bytes, regions: _Regions) -> tuple[list[pl.DataFrame], dict[int, str]]:
     """Records of each column count, and why the other pieces are none."""
     every = np.arange(regions.starts.size)
-    if not regions.reasons:  # the ordinary chunk: all records of the present form, which always fill the last column
-        frame, unreadable = _read(chunk, regions, every, _COUNTS[-1])
-        if not unreadable and not frame["last"].null_count():
-            return [frame.drop("last")], {}
+    bare = _bare_returns(chunk, regions) if b"\r" in chunk else []
+    if (
+        not regions.reasons and not bare
+    ):  # the ordinary chunk: all records of the present form, which always fill the last column
+        names = COLUMNS[: _COUNTS[-1]]
+        frame = _read_csv(_utf8(chunk, regions.starts, regions.ends, whole=True), names, every.size)
+        if frame is not None and not frame[names[-1]].null_count():
+            return [_used(frame, regions.starts, regions.ends)], {}
     counts = _column_counts(np.frombuffer(chunk, np.uint8), regions)
     reasons = dict(regions.reasons)
-    for index in np.flatnonzero(~np.isin(counts, _COUNTS)).tolist():
+    for index in (*np.flatnonzero(~np.isin(counts, _COUNTS)).tolist(), *bare):
         reasons.setdefault(index, "bad_columns")
     good = np.ones(regions.starts.size, np.bool_)
     good[list(reasons)] = False
     frames = []
     for columns in np.unique(counts[good]).tolist():
         frame, unreadable = _read(chunk, regions, every[good & (counts == columns)], columns)
-        frames.append(frame.drop("last"))
+        frames.append(frame)
         reasons.update(dict.fromkeys(unreadable, "bad_columns"))
     return frames, reasons
+
+
+def _bare_returns(chunk: bytes, regions: _Regions) -> list[int]:
+    """Records with a CR outside quotes and not before LF: PostgreSQL writes none, and readers differ about them."""
+    data = np.frombuffer(chunk, np.uint8)
+    returns = np.flatnonzero(data == _CR)
+    returns = returns[data[np.minimum(returns + 1, data.size - 1)] != _LF]
+    quotes = np.flatnonzero(data == _QUOTE)
+    places = np.searchsorted(regions.starts, returns, side="right") - 1
+    before = np.searchsorted(quotes, returns) - np.searchsorted(quotes, regions.starts[places])
+    return [int(place) for place in np.unique(places[before % 2 == 0])]
 
 
 def _read(chunk: bytes, regions: _Regions, chosen: Positions, columns: int) -> tuple[pl.DataFrame, list[int]]:
@@ -300,23 +318,24 @@ def _read(chunk: bytes, regions: _Regions, chosen: Positions, columns: int) -> t
         keep = ~np.isin(chosen, unreadable)
         starts, ends = starts[keep], ends[keep]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-    missing = [pl.lit(None, pl.String).alias(new) for old, new in _USED.items() if old not in names]
-    used = frame.select(
+    return _used(frame, starts, ends), unreadable
+
+
+def _used(frame: pl.DataFrame, starts: Positions, ends: Positions) -> pl.DataFrame:
+    """The columns that are read on, and where the records stand."""
+    return frame.select(
         pl.Series("position", starts.astype(np.uint64)),
         pl.Series("length", (ends - starts).astype(np.uint32)),
-        *(pl.col(old).alias(new) for old, new in _USED.items() if old in names),
-        *missing,
-        last=pl.col(names[-1]),
+        *((pl.col(old) if old in frame.columns else pl.lit(None, pl.String)).alias(new) for old, new in _USED.items()),
     )
-    order = ["position", "length", *_USED.values(), "last"]
-    return used.select(order), unreadable
 
 
 def _utf8(chunk: bytes, starts: Positions, ends: Positions, *, whole: bool) -> bytes:
     """The chosen records as UTF-8 without NUL; those that are not are decoded each by itself."""
+    if whole:
+        text = mended(chunk, ends)
+        return text if text.endswith(b"\n") else text + b"\n"
     bad = spoilt(chunk, ends)
-    if whole and not bad:
-        return chunk
     pieces = _slices(chunk, starts, ends)
     for index in bad:
         pieces[index] = decode(pieces[index]).encode()
@@ -332,13 +351,8 @@ def _slices(chunk: bytes, starts: Positions, ends: Positions) -> list[bytes]:
 
 def _read_csv(text: bytes, names: tuple[str, ...], height: int) -> pl.DataFrame | None:
     """All records at once; None where the reader sees other records than the framing."""
-    try:
-        frame = pl.read_csv(
-            text,
-            has_header=False,
-            schema=dict.fromkeys(names, pl.String),
-            columns=[index for index, name in enumerate(names) if name in _USED or name == names[-1]],
-        )
+    try:  # all columns: of a part of them the reader takes records that have more
+        frame = pl.read_csv(text, has_header=False, schema=dict.fromkeys(names, pl.String))
     except pl.exceptions.PolarsError:
         return None
     return frame if frame.height == height else None

@@ -6,15 +6,16 @@ Bytes stand in the encoding of the session's database, so a line may be no UTF-8
 
 from __future__ import annotations
 
-import json
+import re
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
-from parsers.decoding import decode, spoilt
+from parsers.decoding import decode, json_text, mended
 from parsers.events import Origin
 from parsers.framing import MAX_RECORD, line_starts, lines, split_lines, unfinished
+from parsers.json_objects import read_objects
 from parsers.postgresql_records import SKIPS, assemble, interpret, rejected
 from parsers.registry import Carry, Parsed, parser
 
@@ -25,6 +26,7 @@ _KEYS = {
     "detail": "detail", "context": "context", "statement": "query", "application_name": "application",
     "backend_type": "backend",
 }  # fmt: skip
+_SPOILING = re.compile(rb"\\u(?:0000|[dD])")  # the reader makes NUL of these: of a lone surrogate too
 _SCHEMA = {key: pl.Int64 if key == "line_num" else pl.String for key in _KEYS}
 
 
@@ -60,25 +62,16 @@ def _all_lines(chunk: bytes, position: int) -> pl.DataFrame | None:
     lengths = np.diff(starts, append=len(chunk))
     if lengths.max() >= MAX_RECORD:
         return None
-    ends = starts + lengths
-    text, bad = chunk, spoilt(chunk, ends)
-    if bad:
-        pieces = [chunk[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-        for index in bad:
-            pieces[index] = decode(pieces[index]).encode()
-        text = b"".join(pieces)
     try:
-        frame = pl.read_ndjson(text, schema=_SCHEMA)
+        frame = pl.read_ndjson(mended(chunk, starts + lengths, json_text), schema=_SCHEMA)
     except pl.exceptions.PolarsError:
         return None
     if frame.height != starts.size:
         return None
-    if b"\\u0000" in chunk or b"\\ud" in chunk or b"\\uD" in chunk:  # the reader makes NUL of a lone surrogate
+    if _SPOILING.search(chunk):
         frame = frame.with_columns(pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True))
-    return frame.select(
-        pl.Series("position", starts.astype(np.uint64)) + position,
-        pl.Series("length", lengths.astype(np.uint32)),
-        *_KEYS,
+    return frame.with_columns(
+        pl.Series("position", starts.astype(np.uint64)) + position, pl.Series("length", lengths.astype(np.uint32))
     )
 
 
@@ -86,8 +79,9 @@ def _some_lines(
     chunk: bytes, position: int, *, continued: bool
 ) -> tuple[pl.DataFrame, list[tuple[int, int, str, str]]]:
     """What can be read of the chunk, line by line only in the blocks that do not parse, and rejects of the rest."""
-    split = split_lines(chunk, position, continued=continued)
-    values = _objects(split["text"])
+    split = split_lines(chunk, position, continued=continued, other=json_text)
+    values = read_objects(split["text"], _SCHEMA)
+    values = values.with_columns(pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True))
     good = values["good_"]
     records = pl.concat([split.drop("text"), values.drop("good_")], how="horizontal").filter(good)
     bad = split.filter(~good)
@@ -97,44 +91,3 @@ def _some_lines(
         for start, length in zip(offsets, bad["length"].to_list(), strict=True)
     ]
     return records, rejects
-
-
-def _objects(texts: pl.Series) -> pl.DataFrame:
-    """One row a text: the used keys, and whether it was an object (`good_`).
-
-    One reader for all values, so that a line means the same whatever stands beside it.
-    """
-    usable = pl.Series([_is_object(text) for text in texts], dtype=pl.Boolean)
-    rows = _read_all(texts.filter(usable))
-    if usable.all():
-        return rows
-    places = pl.DataFrame({"place": usable.arg_true()})
-    every = pl.DataFrame({"place": pl.Series(range(len(texts)), dtype=pl.UInt32)})
-    filled = every.join(pl.concat([places.cast(pl.UInt32), rows], how="horizontal"), on="place", how="left")
-    return filled.sort("place").drop("place").with_columns(pl.col("good_").fill_null(value=False))
-
-
-def _is_object(text: str | None) -> bool:
-    """Cheap and sure against hostile input: what fails here is never given to the reader of columns."""
-    try:
-        return isinstance(json.loads(text or ""), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _read_all(texts: pl.Series) -> pl.DataFrame:
-    """The reader of columns takes fewer texts than `json` (numbers, surrogates): halves what fails, to isolate it."""
-    if len(texts):
-        try:
-            frame = pl.read_ndjson(str(texts.str.join("\n").item()).encode(), schema=_SCHEMA)
-        except pl.exceptions.PolarsError:
-            frame = None
-        if frame is not None and frame.height == len(texts):
-            return frame.with_columns(
-                pl.col(pl.String).str.replace_all("\0", "\\x00", literal=True), good_=pl.lit(value=True)
-            )
-    if len(texts) <= 1:
-        nulls = [pl.lit(None, dtype).alias(name) for name, dtype in _SCHEMA.items()]
-        return pl.select(pl.repeat(value=False, n=len(texts), dtype=pl.Boolean).alias("good_")).select(*nulls, "good_")
-    half = len(texts) // 2
-    return pl.concat([_read_all(texts[:half]), _read_all(texts[half:])])

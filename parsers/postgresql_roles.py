@@ -10,11 +10,19 @@ hashes of texts, never a text. Sessions leave with their logout; of more than `S
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from parsers.registry import Carry
+
+Column = npt.NDArray[Any]
+Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]  # of rows; -1: none
 
 SESSIONS = 1024
 _NONE = 0  # in the place of a hash: that statement has ended
@@ -38,147 +46,245 @@ _WANTED = {
 }  # fmt: skip
 
 
+class _Groups:
+    """Rows that belong together, in their order. Many small questions of the kind "the last such row before this one"."""
+
+    def __init__(self, order: Places, opens: Flags) -> None:
+        """`order`: rows, those of a group behind one another; `opens`: which of them, in that order, begin a group."""
+        self.order = order
+        self._opens = opens
+        self._every = np.arange(order.size)
+        self._begin = np.maximum.accumulate(np.where(opens, self._every, 0))
+        self.ends: Places = order[np.append(opens[1:], True)]  # the last row of each group
+
+    @classmethod
+    def of(cls, keys: Column) -> _Groups:
+        order: Places = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+        opens = np.ones(keys.size, np.bool_)
+        opens[1:] = ordered[1:] != ordered[:-1]
+        return cls(order, opens)
+
+    def cut_before(self, where: Flags) -> _Groups:
+        """The same, another group beginning at each row that is `where`."""
+        return _Groups(self.order, self._opens | where[self.order])
+
+    def cut_behind(self, where: Flags) -> _Groups:
+        """The same, another group beginning behind each row that is `where`."""
+        return _Groups(self.order, self._opens | np.append(False, where[self.order][:-1]))
+
+    def last(self, where: Flags, *, earlier: bool = False) -> Places:
+        """For each row the last of its group that is `where`: itself or one before it (`earlier`: before it)."""
+        at = np.maximum.accumulate(np.where(where[self.order], self._every, -1))
+        if earlier:
+            at = np.concatenate((np.array([-1]), at[:-1]))
+        return self._placed(np.where(at >= self._begin, self.order[at], -1))
+
+    def count(self, where: Flags) -> Places:
+        """How many of its group are `where`, up to each row."""
+        ordered = where[self.order]
+        total = np.cumsum(ordered)
+        return self._placed(total - total[self._begin] + ordered[self._begin])
+
+    def _placed(self, ordered: Column) -> Column:
+        placed = np.empty_like(ordered)
+        placed[self.order] = ordered
+        return placed
+
+
+class _Rows:
+    """What the sessions remembered, then the records: columns as arrays (`known` where a value may be missing)."""
+
+    def __init__(self, events: pl.DataFrame, carry: Carry) -> None:
+        wanted = events.select(*_WANTED)
+        before = _remembered(carry["sessions"]) if carry.get("sessions") else wanted.clear()
+        frame = pl.concat([before, wanted], how="diagonal_relaxed") if before.height else wanted
+        self.sessions_named = frame["session"]
+        facts = frame.with_columns(_absent(frozenset(frame.columns))).select(_facts())
+        self.columns: dict[str, Column] = {column.name: column.to_numpy() for column in facts}
+        self.past = before.height
+        # nothing is remembered of a session behind its logout: what comes then is another
+        self.sessions = _Groups.of(self["session"]).cut_behind(self["left"])
+        numbers = ("statement_number", "substatement_number")
+        begins, inner = (self._changes(name) for name in numbers)
+        self.columns["fresh"] = begins | inner
+        # of the numbers of a session only the last is remembered: one that comes again later is another act
+        self.acts = self.sessions.cut_before(begins)
+        self.audit_at = self.sessions.last(self["remembered"])
+        opened = self["opened"] & ~self["timed"]
+        values, known = self.columns["logged"], self.columns["logged known"]
+        self.columns["logged"] = np.where(opened, self["text"], np.where(self["closed"], _NONE, values))
+        self.columns["logged known"] = opened | self["closed"] | known
+        self.columns["logged_line"] = np.where(opened, self["line"], self["logged_line"])
+        self.columns["logged_line known"] = np.where(opened, self["line known"], self["logged_line known"])
+        self.logged_at = self.sessions.last(self["logged known"])
+        self.logged_line_at = self.sessions.last(self["logged_line known"])
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    def equals(self, values: Column, places: Places, name: str) -> Flags:
+        """Whether `values` are what stands in column `name` at `places`; nowhere is no match."""
+        return np.asarray((places >= 0) & (values == self[name][places]))
+
+    def _changes(self, number: str) -> Flags:
+        """The pgaudit record has another number than the one before it in its session."""
+        before = self.sessions.last(self["remembered"], earlier=True)
+        same = self[number][before] == self[number]
+        same &= self[f"{number} known"][before] == self[f"{number} known"]
+        return np.asarray(self["remembered"] & ~(same & (before >= 0)))
+
+    def at(self, name: str, places: Places) -> list[Any]:
+        known = self[f"{name} known"][places] & (places >= 0)
+        return [
+            value if good else None for value, good in zip(self[name][places].tolist(), known.tolist(), strict=True)
+        ]
+
+
+@cache
+def _absent(names: frozenset[str]) -> list[pl.Expr]:
+    wanted = {**_STATE, "past": pl.Boolean}
+    return [pl.lit(None, dtype).alias(name) for name, dtype in wanted.items() if name not in names]
+
+
+@cache
+def _facts() -> list[pl.Expr]:
+    col = pl.col
+    audit = (col("kind") == "audit").fill_null(value=False)
+    opened = ((col("kind") == "statement") & col("record_role").is_null()).fill_null(value=False)
+    text = col("statement").fill_null("").hash(seed=20261118)
+    remembered = audit | col("hash").is_not_null()
+    flags = {
+        "audit": audit,
+        "opened": opened,
+        "timed": opened & col("ms").is_not_null(),  # told after its end, together with the time it took
+        "closed": col("kind").is_in(["duration", "failed"]),
+        "failed": col("kind") == "failed",
+        "left": col("kind") == "logout",
+        "remembered": remembered,
+        "reads": audit & (col("command_class") == "READ"),
+        "writes": audit & (col("command_class") == "WRITE"),
+        "call": (col("command_class") == "FUNCTION") & (col("command") == "EXECUTE"),
+        "inner": (col("audit_type") == "SESSION") & col("tag").is_in(_DML) & (col("command") != col("tag")),
+        "shown": remembered & ~col("past").fill_null(value=False) & ~col("empty").fill_null(value=False)
+        & (col("command") != "???"),
+        "asked": (col("command") == col("tag")) & (col("command_class") != "MISC"),
+    }  # fmt: skip
+    state = {name: col(name) for name in _STATE} | {"hash": pl.when(audit).then(text).otherwise("hash")}
+    return [
+        pl.col("session").hash().alias("session"),
+        text.alias("text"),
+        *(value.fill_null(value=False).alias(name) for name, value in flags.items()),
+        *(value.fill_null(0).alias(name) for name, value in state.items()),
+        *(value.is_not_null().alias(f"{name} known") for name, value in state.items()),
+    ]
+
+
 def with_roles(events: pl.DataFrame, carry: Carry) -> tuple[pl.DataFrame, dict[str, Any]]:
     """`events` in order, with record_role and activity_key filled; and the carry for the next chunk.
 
+    Columns of its own (`told_`, …) stay in the frame, which nobody reads on but by name.
     Roles already set (parse and bind, lone durations, lost clients) stand.
     """
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in _WANTED.items() if name not in events.columns]
     events = events.with_columns(missing)
-    before = _remembered(carry)
+    rows = _Rows(events, carry)
+    audit, text = rows["audit"], rows["text"]
+    main = _audit_mains(rows, carry)
+    earlier = rows.sessions.last(rows["logged known"], earlier=True)  # what log_statement said before this record
+    told = audit & rows.equals(rows["hash"], earlier, "logged")
+    ended = rows["failed"] & rows.equals(text, earlier, "logged")
+    audit_line = rows.sessions.last(rows["remembered"] & rows["line known"])
+    repeated = rows["timed"] & rows.equals(text, rows.audit_at, "hash")
+    repeated &= rows["line known"] & rows.equals(rows["line"] - 1, audit_line, "line")
+    numbered = rows.sessions.last(rows["remembered"] & rows["statement_number known"])
+    flags = {
+        "told_": told & main, "part_": audit & ~main, "repeated_": repeated, "ended_": ended, "audit_": audit,
+    }  # fmt: skip
+    added = [pl.Series(name, values[rows.past :]) for name, values in flags.items()]
+    last = {"logged_": ("logged_line", rows.logged_line_at), "number_": ("statement_number", numbered)}
+    for name, (column, places) in last.items():
+        here = places[rows.past :]
+        added.append(pl.Series(name, rows[column][here]).set(pl.Series(here < 0), None))
+    return events.with_columns(added).with_columns(_roles()), _carry(rows, carry)
+
+
+@cache
+def _roles() -> list[pl.Expr]:
     col = pl.col
-    audit = col("kind") == "audit"
-    opened = (col("kind") == "statement") & col("record_role").is_null()
-    timed = opened & col("ms").is_not_null()  # told after its end, together with the time it took
-    closed = col("kind").is_in(["duration", "failed"])
-    rows = pl.concat(
-        [
-            before,
-            events.select(
-                *_WANTED,
-                text=col("statement").fill_null("").hash(seed=20261118),
-                reads=audit & (col("command_class") == "READ"),
-                writes=audit & (col("command_class") == "WRITE"),
-            ).drop("statement"),
-        ],
-        how="diagonal",
-    )
-    rows = rows.with_columns(
-        past=col("past").fill_null(value=False),
-        audit=audit.fill_null(value=False) | col("hash").is_not_null(),
-        logged=pl.when(opened & ~timed).then("text").when(closed).then(pl.lit(_NONE, pl.UInt64)).otherwise("logged"),
-        logged_line=pl.when(opened & ~timed).then("line").otherwise("logged_line"),
-        hash=pl.when(audit).then("text").otherwise("hash"),
-        last_line=pl.when(audit | col("hash").is_not_null()).then("line"),
-        reads_seen=_seen("reads", carry),
-        writes_seen=_seen("writes", carry),
-    )
-    rows = rows.with_columns(
-        logged=col("logged").forward_fill().over("session"),
-        told=col("logged").forward_fill().shift(1).over("session"),  # what log_statement said before this record
-        logged_line=col("logged_line").forward_fill().over("session"),
-        last_hash=pl.when(col("audit")).then("hash").forward_fill().over("session"),
-        last_line=col("last_line").forward_fill().over("session"),
-        last_number=pl.when(col("audit")).then("statement_number").forward_fill().over("session"),
-    )
-    rows = _audit_mains(rows)
-    session, number = col("session"), col("statement_number").cast(pl.String)
-    told = audit & (col("hash") == col("told"))
-    repeated = timed & (col("text") == col("last_hash")) & (col("line") == col("last_line") + 1)
-    ended = (col("kind") == "failed") & (col("text") == col("told"))
-    roles = rows.filter(~col("past")).select(
-        record_role=pl.when(audit & told & col("main"))
+    session = col("session")
+    role = (
+        pl.when("told_")
         .then(pl.lit("outcome"))
-        .when(audit & ~col("main"))
+        .when("part_")
         .then(pl.lit("part"))
-        .when(repeated)
+        .when("repeated_")
         .then(pl.lit("duplicate"))
-        .when(ended & col("record_role").is_null())
+        .when(col("ended_") & col("record_role").is_null())
         .then(pl.lit("outcome"))
-        .otherwise(col("record_role").fill_null("main")),
-        activity_key=pl.when((told & col("main")) | ended)
-        .then(session + ":" + col("logged_line").cast(pl.String))
-        .when(audit)
-        .then(session + "/" + number)
-        .when(repeated)
-        .then(session + "/" + col("last_number").cast(pl.String))
-        .otherwise("activity_key"),
+        .otherwise(col("record_role").fill_null("main"))
     )
-    return events.with_columns(roles), _carry(rows, carry)
+    key = (
+        pl.when(col("told_") | col("ended_"))
+        .then(session + ":" + col("logged_").cast(pl.String))
+        .when("audit_")
+        .then(session + "/" + col("statement_number").cast(pl.String))
+        .when("repeated_")
+        .then(session + "/" + col("number_").cast(pl.String))
+        .otherwise(pl.coalesce("activity_key", session + ":" + col("line").cast(pl.String)))
+    )
+    return [role.alias("record_role"), key.alias("activity_key")]
 
 
-def _audit_mains(rows: pl.DataFrame) -> pl.DataFrame:
-    """`main`: this pgaudit record stands for its act.
+def _audit_mains(rows: _Rows, carry: Carry) -> Flags:
+    """Which pgaudit records stand for their act.
 
     The first record does, except: a function call (its caller's record follows), statements inside that function,
     another relation of the same statement, views unfolded (`???`), the inner statements of a changing statement.
     """
-    col = pl.col
-    act = ["session", "statement_number"]
-    call = ((col("command_class") == "FUNCTION") & (col("command") == "EXECUTE")).fill_null(value=False)
-    inner = (
-        (col("audit_type") == "SESSION") & col("tag").is_in(_DML) & (col("command") != col("tag")) & col("writes_seen")
-    ).fill_null(value=False)
-    call_number = (call | col("called").is_not_null()).cast(pl.UInt32).cum_sum().over(act)
-    rows = rows.with_columns(
-        called=pl.when(call & (call_number == 1)).then("hash").otherwise("called").forward_fill().over(act),
-        fresh=pl.struct("session", "statement_number", "substatement_number").is_first_distinct(),
-    )
+    call, called_known, text = rows["call"], rows["called known"], rows["hash"]
+    begins = call & (rows.acts.count(call | called_known) == 1)
+    rows.columns["called"] = np.where(begins, text, rows["called"])
+    rows.columns["called known"] = begins | called_known
+    called = rows.columns["called at"] = rows.acts.last(rows["called known"])
     eligible = (
-        col("audit")
-        & ~col("past")
-        & ~(call & col("reads_seen"))
-        & ~inner
-        & ~col("empty").fill_null(value=False)
-        & (col("command") != "???")
-        & col("fresh")
-        & (col("called").is_null() | (col("called") == col("hash")))
-    ).fill_null(value=False)
-    rows = rows.with_columns(eligible=eligible)
-    rows = rows.with_columns(
-        order=(col("eligible") | col("first").is_not_null()).cast(pl.UInt32).cum_sum().over(act),
+        rows["shown"]
+        & rows["fresh"]
+        & ~(call & _seen(rows["reads"], "reads", carry))
+        & ~(rows["inner"] & _seen(rows["writes"], "writes", carry))
+        & ((called < 0) | rows.equals(text, called, "called"))
     )
-    first = col("eligible") & (col("order") == 1)
-    rows = rows.with_columns(first=pl.when(first).then("hash").otherwise("first").forward_fill().over(act))
-    second = (
-        (col("command") == col("tag"))
-        & (col("command_class") != "MISC")
-        & (col("hash") != col("first"))
-        & col("called").is_null()
-    ).fill_null(value=False)
-    return rows.with_columns(main=first | (col("eligible") & second))
+    opens = eligible & (rows.acts.count(eligible | rows["first known"]) == 1)
+    rows.columns["first"] = np.where(opens, text, rows["first"])
+    rows.columns["first known"] = opens | rows["first known"]
+    first = rows.columns["first at"] = rows.acts.last(rows["first known"])
+    second = rows["asked"] & (first >= 0) & ~rows.equals(text, first, "first") & (called < 0)
+    return np.asarray(opens | (eligible & second))
 
 
-def _seen(flag: str, carry: Carry) -> pl.Expr:
-    before = pl.col(flag).fill_null(value=False).cum_max().shift(1).fill_null(value=False)
-    return before | pl.lit(bool(carry.get(flag, False)))
+def _seen(flags: Flags, name: str, carry: Carry) -> Flags:
+    """Whether the log has shown such a record before this one."""
+    before = np.logical_or.accumulate(flags)
+    return np.append(False, before[:-1]) | bool(carry.get(name, False))
 
 
-def _remembered(carry: Carry) -> pl.DataFrame:
-    sessions = carry.get("sessions", {})
+def _remembered(sessions: Mapping[str, list[Any]]) -> pl.DataFrame:
     rows = [(session, *values) for session, values in sessions.items()]
     return pl.DataFrame(rows, schema={"session": pl.String, **_STATE}, orient="row").with_columns(
         past=pl.lit(value=True)
     )
 
 
-def _carry(rows: pl.DataFrame, carry: Carry) -> dict[str, Any]:
-    col = pl.col
-    audits = rows.filter(col("audit")).group_by("session").last()
-    others = rows.filter(col("logged").is_not_null()).group_by("session").last()
-    order = (
-        rows.with_row_index("order_")
-        .filter(col("session").is_not_null())
-        .group_by("session")
-        .agg(col("order_").last(), left=col("kind").last() == "logout")
-    )
-    state = (
-        order.filter(~col("left").fill_null(value=False))
-        .join(audits.select("session", *list(_STATE)[:6]), on="session", how="left")
-        .join(others.select("session", "logged", "logged_line"), on="session", how="left")
-        .filter(col("hash").is_not_null() | col("logged").is_not_null())
-        .sort("order_")
-        .tail(SESSIONS)
-    )
-    flags = {flag: bool(carry.get(flag, False)) or bool(rows[flag].fill_null(value=False).any()) for flag in FLAGS}
-    return {**flags, "sessions": {row[0]: list(row[1:]) for row in state.select("session", *_STATE).iter_rows()}}
+def _carry(rows: _Rows, carry: Carry) -> dict[str, Any]:
+    ends = np.sort(rows.sessions.ends)
+    known = (rows.audit_at[ends] >= 0) | (rows.logged_at[ends] >= 0)
+    ends = ends[known & ~rows["left"][ends]][-SESSIONS:]
+    audits, logged = rows.audit_at[ends], rows.logged_at[ends]
+    values = [rows.at(name, audits) for name in ("statement_number", "substatement_number", "line", "hash")]
+    # of the act of that record, not of the record alone
+    values += [rows.at(name, np.where(audits >= 0, rows[f"{name} at"][audits], -1)) for name in ("called", "first")]
+    values.append(rows.at("logged", logged))
+    values.append(rows.at("logged_line", np.where(logged >= 0, rows.logged_line_at[ends], -1)))
+    names = rows.sessions_named.gather(ends).to_list()
+    flags = {flag: bool(carry.get(flag, False)) or bool(rows[flag].any()) for flag in FLAGS}
+    return {**flags, "sessions": {name: list(row) for name, row in zip(names, zip(*values, strict=True), strict=True)}}

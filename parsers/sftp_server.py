@@ -14,6 +14,7 @@ import polars as pl
 
 from parsers.accounting import address
 from parsers.decoding import decode_series
+from parsers.remembering import forgotten
 
 SKIPS = {
     "lookup": "stat, realpath and the like: a client asks for them around every transfer; nothing is carried or changed",
@@ -42,6 +43,13 @@ MESSAGE = (
 KNOWN = (
     r"^(?:forced close|close|open|remove name|mkdir name|rmdir name|opendir|posix-rename|rename|symlink|hardlink|set) "
 )
+# sshd cuts a message at 1023 bytes, escapes included: a folder and a name of 85 Chinese characters. What such a line was
+# about is told all the same, else a client could hide its transfers behind /././././
+_LONG = 900
+_ENDINGS = {
+    "close": '" bytes read 0 written 0', "forced close": '" bytes read 0 written 0', "open": '" flags READ mode 0666',
+    "remove name": '"', "mkdir name": '"', "rmdir name": '"', "opendir": '"',
+}  # fmt: skip
 ONE = {"remove name": "delete", "mkdir name": "mkdir", "rmdir name": "rmdir", "opendir": "list"}
 TWO = {"posix-rename": "rename", "rename": "rename", "symlink": "link", "hardlink": "link"}
 SET = {"mode": "chmod", "owner": "chmod", "size": "notice", "modtime": "notice"}
@@ -79,6 +87,7 @@ def read(lines: pl.DataFrame, state: State) -> tuple[pl.DataFrame, pl.DataFrame,
 
 
 def _take_apart(lines: pl.DataFrame) -> pl.DataFrame:
+    lines = _completed(lines)
     frame = lines.with_columns(pl.col("message").str.extract_groups(MESSAGE).alias("g")).unnest("g")
     kind = (
         pl.when(pl.col("marker").is_not_null())
@@ -116,7 +125,7 @@ def _take_apart(lines: pl.DataFrame) -> pl.DataFrame:
         account=pl.col("user"),
         client_ip=address(pl.col("ip")),
         path=pl.coalesce("close_path", "open_path", "one_path", "old", "set_path"),
-        path2=pl.col("new"),
+        path2=pl.col("new").replace("", None),
         action=pl.coalesce(
             opened_for,
             pl.col("one").replace_strict(ONE, default=None, return_dtype=pl.String),
@@ -135,13 +144,32 @@ def _take_apart(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _completed(lines: pl.DataFrame) -> pl.DataFrame:
+    """Give a line that sshd cut an end to be read by; `cut` marks it."""
+    message = pl.col("message")
+    long = message.str.len_bytes() >= _LONG
+    if not lines.select(long.any()).item():
+        return lines.with_columns(cut=pl.lit(value=False))
+    begun = message.str.extract(KNOWN.replace("(?:", "(", 1))
+    two = message.str.contains(r'^[a-z-]+ old "')
+    ending = (
+        pl.when(two)
+        .then(pl.when(message.str.contains('" new "', literal=True)).then(pl.lit('"')).otherwise(pl.lit('" new ""')))
+        .otherwise(begun.replace_strict(_ENDINGS, default=None, return_dtype=pl.String))
+    )
+    cut = (long & begun.is_not_null() & ~message.str.contains(MESSAGE) & ending.is_not_null()).fill_null(value=False)
+    return lines.with_columns(message=pl.when(cut).then(message + ending).otherwise("message"), cut=cut)
+
+
 def _in_sessions(rows: pl.DataFrame) -> pl.DataFrame:
     """Join each line with its session, a close with its open, a status with the line above it."""
     process = ["host", "pid"]
+    rows = rows.with_columns(forgotten(rows, process, MAX_SESSIONS, ends=pl.col("kind") == "closed"))
     begins = (
         (pl.col("kind") == "opened")
         | (pl.col("kind").shift(1).over(process) == "closed").fill_null(value=False)
         | (pl.col("at").diff().over(process) > IDLE).fill_null(value=False)
+        | pl.col("forgotten")
     )
     rows = rows.with_columns(epoch=begins.cum_sum().over(process))
     rows = rows.with_columns(group=pl.concat_str("host", pl.lit(":"), "pid", pl.lit("#"), "epoch"))
@@ -158,7 +186,9 @@ def _in_sessions(rows: pl.DataFrame) -> pl.DataFrame:
     refused = (pl.col("answers") & ~pl.col("doubtful")).shift(-1).over("group").fill_null(value=False)
     rows = rows.with_columns(is_open=(pl.col("kind") == "open") & ~refused)
     is_open = pl.col("is_open")
-    file = ["group", "path"]
+    is_close = pl.col("kind") == "close"
+    rows = rows.with_columns(visit=(is_close.cum_sum() - is_close.cast(pl.Int64)).over("group", "path"))
+    file = ["group", "path", "visit"]  # a close lets go of its open
     rows = rows.with_columns(
         open_key=pl.when(is_open).then(pl.col("key")).forward_fill().over(file),
         open_for=pl.when(is_open).then(pl.col("action")).forward_fill().over(file),
@@ -192,8 +222,9 @@ def _events(told: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("upload"))
         .when(got > 0)
         .then(pl.lit("download"))
-        .otherwise(pl.col("open_for").fill_null("upload"))
+        .otherwise(pl.col("open_for").fill_null(pl.when("cut").then(pl.lit("download")).otherwise(pl.lit("upload"))))
     )
+    cut = pl.col("cut")
     aborted = close & (pl.col("close") == "forced close")
     names = told.select(
         path=pl.when(answers).then("above_path").otherwise("path"),
@@ -248,9 +279,14 @@ def _events(told: pl.DataFrame) -> pl.DataFrame:
         direction=pl.col("way").replace_strict(
             {"upload": "in", "download": "out"}, default=None, return_dtype=pl.String
         ),
-        bytes=pl.when(close).then(pl.when(pl.col("way") == "upload").then(put).otherwise(got) * pl.col("repeated")),
+        truncated=cut,
+        bytes=pl.when(close & ~cut).then(
+            pl.when(pl.col("way") == "upload").then(put).otherwise(got) * pl.col("repeated")
+        ),
         # what a broken download sent may never have arrived
-        bytes_kind=pl.when(aborted & (pl.col("way") == "download"))
+        bytes_kind=pl.when(close & cut)
+        .then(pl.lit("unknown"))
+        .when(aborted & (pl.col("way") == "download"))
         .then(pl.lit("estimated"))
         .when(close)
         .then(pl.lit("known")),
@@ -271,12 +307,13 @@ def _remember(rows: pl.DataFrame) -> State:
     last = rows.group_by("host", "pid").agg(pl.col("group").last(), last_row=pl.col("row").last())
     live = rows.join(last, on=["host", "pid", "group"]).with_columns(at=pl.col("at").last().over("group"))
     ended = (pl.col("kind") == "closed").any().over("group")
-    live = live.filter(~ended & (pl.col("at") >= pl.lit(rows["at"].max()) - IDLE)).sort("row")
-    file = ["group", "path"]
+    live = live.filter(~ended).sort("row")
+    file = ["group", "path", "visit"]
     is_last = pl.col("row") == pl.col("last_row")
-    pending = (
-        pl.col("row") == pl.col("row").filter(pl.col("is_open") | (pl.col("kind") == "close")).last().over(file)
-    ) & pl.col("is_open")
+    # the next line may refuse the last one: then the open before it counts
+    opened = pl.col("is_open") & ~is_last
+    pending = (pl.col("row") == pl.col("row").filter(opened | (pl.col("kind") == "close")).last().over(file)) & opened
+    pending |= pl.col("is_open") & is_last
     live = live.with_columns(pending=pending, is_last=is_last)
     live = live.with_columns(newest=pl.col("pending").cast(pl.UInt32).cum_sum(reverse=True).over("group"))
     first = {

@@ -1,7 +1,7 @@
-"""Messages of sshd, sudo and su: logins, connections, commands. One table of forms, tried in order.
+"""Messages of sshd: logins, connections, commands. One table of forms, tried in order; `host_programs` has more tables.
 
-Source: auth.c, auth-pam.c, session.c, packet.c of OpenSSH 9.2 (9.8 and later write the same as `sshd-session`), sudo's
-logging.c and su(1) of util-linux; samples from OpenSSH 9.2p1, sudo 1.9.13p3.
+Source: auth.c, auth-pam.c, session.c, packet.c of OpenSSH 9.2 (9.8 and later write the same as `sshd-session`); samples
+from OpenSSH 9.2p1.
 """
 
 from __future__ import annotations
@@ -23,11 +23,17 @@ _FROM = r"(?<client_ip>[^ ]+) port [0-9]+"
 _ADDRESS = r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)"
 _DETAIL = 200  # characters
 _COMMAND_LINE = 1000
+# what a certificate of a refused key calls itself, and the name a client changes to, stand behind the address
+_TWICE = r"^(?:Failed|Disconnecting) .* port [0-9]+(?: ssh2)?: .* port [0-9]+"
+_ANCHORED = r" port [0-9]+(?: ssh2)?$"
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A message: named groups become columns (account, client_ip, command, error_code, detail), the rest is fixed."""
+    """A message: named groups become columns (account, client_ip, command, error_code, detail), the rest is fixed.
+
+    In a table with a group `object_name` that is an account or a group of accounts.
+    """
 
     pattern: str
     action: str = ""
@@ -37,27 +43,29 @@ class Form:
     error_code: str | None = None
     bytes_kind: str | None = None
     skip: str | None = None
+    account: str | None = None
 
 
-def _skip(reason: str, pattern: str) -> Form:
+def skip(reason: str, pattern: str) -> Form:
     return Form(pattern, skip=reason)
 
 
 # Names are matched greedily: what the client typed as its name may imitate the rest of the message, and the real
 # address is the last one.
 SSHD = (
-    Form(rf"^Accepted (?<command>[^ ]+) for (?<account>.*) from {_FROM}(?: ssh2)?(?:: .*)?$", "login"),
-    _skip("pam_session", r"^pam_(?:[a-z0-9_]+\([^ )]*:(?:session|setcred)\)|unix\([^ )]*\): check pass; user unknown)"),
-    _skip("pam_session", r"^PAM [0-9]+ more authentication failures?;"),
+    # who is let in has a real name; behind it stands what the client's certificate calls itself
+    Form(rf"^Accepted (?<command>[^ ]+) for (?<account>.*?) from {_FROM}(?: ssh2)?(?:: .*)?$", "login"),
+    skip("pam_session", r"^pam_(?:[a-z0-9_]+\([^ )]*:(?:session|setcred)\)|unix\([^ )]*\): check pass; user unknown)"),
+    skip("pam_session", r"^PAM [0-9]+ more authentication failures?;"),
     Form(
         r"^pam_unix\(sshd:auth\): authentication failure; .* rhost=(?<client_ip>[^ ]*) ?(?: user=(?<account>.*))?$",
         "login",
         "failed",
         "duplicate",
     ),
-    _skip("auth_step", r"^(?:Postponed|Accepted key|Accepted certificate|Found matching|Partial) "),
-    _skip("disconnect_told_twice", r"^(?:Received disconnect from|Close session:|Closing connection to) "),
-    _skip("process", r"^(?:User child is on pid [0-9]+|Changed root directory to .*)$"),
+    skip("auth_step", r"^(?:Postponed|Accepted key|Accepted certificate|Found matching|Partial) "),
+    skip("disconnect_told_twice", r"^(?:Received disconnect from|Close session:|Closing connection to) "),
+    skip("process", r"^(?:User child is on pid [0-9]+|Changed root directory to .*)$"),
     Form(rf"^Disconnected from user (?<account>.*) {_FROM}$", "logout"),
     Form(rf"^Connection from {_FROM} on ", "connect"),
     Form(
@@ -138,38 +146,28 @@ SSHD = (
         "failed",
     ),
     Form(r"^(?<detail>User (?<account>.*) from (?<client_ip>[^ ]+) not allowed because .*)$", "notice", "failed"),
+    # what a client calls its subsystem or its protocol may imitate an address
+    Form(
+        r"^(?<detail>subsystem request for .* by user (?<account>[^ ]+?)(?: failed, subsystem not found)?)$",
+        "notice",
+        "unknown",
+    ),
+    Form(
+        r"^(?<detail>Bad protocol version identification '.*' from (?<client_ip>[^ ]+)(?: port [0-9]+)?)$",
+        "notice",
+        "unknown",
+    ),
+    Form(
+        r"^(?<detail>(?:error: )?kex_exchange_identification: client sent invalid protocol identifier .*)$",
+        "notice",
+        "failed",
+    ),
     Form(rf"^(?<detail>(?:error|fatal): .*?(?<client_ip>{_ADDRESS}).*)$", "notice", "failed"),
     Form(r"^(?<detail>(?:error|fatal): .*)$", "notice", "failed"),
     Form(
         rf"^(?<detail>.*?(?:from|by|with|to) \[?(?<client_ip>{_ADDRESS})\]?(?: port |:[0-9]|$).*)$", "notice", "unknown"
     ),
     Form(r"^(?<detail>.*)$", "notice", "unknown"),
-)
-
-_RUN_AS = r"(?:TTY=[^;]* ; )?PWD=.*? ; USER=[^;]* ; (?:[A-Z]+=.*? ; )*?COMMAND=(?<detail>.*)$"
-_PAM_FAILURE = Form(
-    r"^pam_[a-z0-9_]+\([^ )]*:auth\): (?<detail>authentication failure); .* ruser=(?<account>[^ ]*) rhost=",
-    "notice",
-    "failed",
-    "duplicate",
-)
-SUDO = (
-    Form(rf"^ *(?<account>[^ ]+) : {_RUN_AS}", "command", command="SUDO"),
-    Form(rf"^ *(?<account>[^ ]+) : (?<error_code>[^;=]+) ; {_RUN_AS}", "command", "failed", command="SUDO"),
-    Form(r"^ *(?<account>[^ ]+) : \(command continued\) (?<detail>.*)$", "command", role="part", command="SUDO"),
-    _skip("pam_session", r"^pam_(?:[a-z0-9_]+\([^ )]*:(?:session|setcred)\)|unix\([^ )]*\): conversation failed)"),
-    _PAM_FAILURE,
-    Form(r"^ *(?<account>[^ ]+) : (?<detail>.*)$", "notice", "failed", command="SUDO"),
-    Form(r"^(?<detail>.*)$", "notice", "unknown", command="SUDO"),
-)
-SU = (
-    Form(r"^(?<detail>\(to .*\)) (?<account>[^ ]+) on [^ ]*$", "notice", command="SU"),
-    Form(r"^FAILED SU (?<detail>\(to .*\)) (?<account>[^ ]+) on [^ ]*$", "notice", "failed", command="SU"),
-    Form(r"^Successful su (?<detail>for .*) by (?<account>[^ ]+)$", "notice", command="SU"),
-    Form(r"^FAILED su (?<detail>for .*) by (?<account>[^ ]+)$", "notice", "failed", command="SU"),
-    _skip("pam_session", r"^pam_[a-z0-9_]+\([^ )]*:(?:session|setcred)\)"),
-    _PAM_FAILURE,
-    Form(r"^(?<detail>.*)$", "notice", "unknown", command="SU"),
 )
 
 _TEXTS = ("account", "client_ip", "command", "error_code", "detail", "bytes_kind")
@@ -183,6 +181,7 @@ def read(frame: pl.DataFrame, forms: tuple[Form, ...]) -> tuple[pl.DataFrame, pl
     events: list[pl.DataFrame] = []
     skips: list[pl.DataFrame] = []
     left = frame
+    names_objects = any("(?<object_name>" in form.pattern for form in forms)
     for form in forms:
         if left.is_empty():
             break
@@ -193,19 +192,32 @@ def read(frame: pl.DataFrame, forms: tuple[Form, ...]) -> tuple[pl.DataFrame, pl
         if form.skip:
             skips.append(hit.select("position", skip=pl.lit(form.skip)))
         else:
-            events.append(_columns(hit, form))
+            events.append(_columns(hit, form, names_objects=names_objects))
     return (
-        pl.concat(events) if events else _columns(frame.clear(), forms[-1]),
+        pl.concat(events) if events else _columns(frame.clear(), forms[-1], names_objects=names_objects),
         pl.concat(skips) if skips else frame.clear().select("position", skip=pl.lit(None, pl.String)),
     )
 
 
-def _columns(hit: pl.DataFrame, form: Form) -> pl.DataFrame:
-    fixed = {"command": form.command, "error_code": form.error_code, "bytes_kind": form.bytes_kind}
+def _columns(hit: pl.DataFrame, form: Form, *, names_objects: bool) -> pl.DataFrame:
+    fixed = {
+        "account": form.account,
+        "command": form.command,
+        "error_code": form.error_code,
+        "bytes_kind": form.bytes_kind,
+    }
     read = hit.with_columns(pl.col("message").str.extract_groups(form.pattern).alias("g")).unnest("g")
     texts = {name: pl.col(name) if name in read.columns else pl.lit(fixed.get(name), pl.String) for name in _TEXTS}
-    limit = _COMMAND_LINE if form.command == "SUDO" else _DETAIL
-    twice = pl.col("message").str.count_matches(" ; COMMAND=", literal=True) > 1
+    limit = _COMMAND_LINE if form.action == "command" else _DETAIL
+    objects = {}
+    if names_objects:
+        name = pl.col("object_name") if "object_name" in read.columns else pl.lit(None, pl.String)
+        objects = {"object_name": name, "object_type": pl.when(name.is_not_null()).then(pl.lit("ACCOUNT"))}
+    message = pl.col("message")
+    if form.command == "SUDO":
+        forgeable = message.str.count_matches(" ; COMMAND=", literal=True) > 1
+    else:
+        forgeable = message.str.contains(_TWICE) & ~message.str.contains(_ANCHORED)
     again = pl.when(pl.col("repeated") > 1).then(pl.format("repeated {} times", "repeated"))
     return read.select(
         "position",
@@ -221,6 +233,7 @@ def _columns(hit: pl.DataFrame, form: Form) -> pl.DataFrame:
         error_code=texts["error_code"],
         detail=pl.coalesce(texts["detail"].str.slice(0, limit), again),
         bytes_kind=texts["bytes_kind"],
-        # a directory may be called 'x ; USER=root ; COMMAND=/bin/true'
-        forgeable=twice if form.command == "SUDO" else pl.lit(value=False),
+        # of sudo: a directory may be called 'x ; USER=root ; COMMAND=/bin/true'
+        forgeable=forgeable,
+        **objects,
     )

@@ -14,6 +14,7 @@ import polars as pl
 from parsers.accounting import address, settle, too_long
 from parsers.events import Origin
 from parsers.framing import lines, split_lines, unfinished
+from parsers.ftp_acts import account_name, activity_keys
 from parsers.registry import Carry, Parsed, parser
 from parsers.stamps import local_time
 
@@ -34,7 +35,9 @@ REST = r'^, "(?<path>.*)"(?:, (?<bytes>[0-9]+) bytes)?(?:, (?<rate>[0-9]+\.[0-9]
 # A name typed at a login that fails may imitate a whole message; then the last marker counts.
 LOGIN = r'^\[(?<user>.*)\] (?<result>OK|FAIL) (?<verb>LOGIN): Client "(?<ip>[^"]*)"$'
 # Two messages in one: which of them is real cannot be told.
-DOUBLE = r'\] (?:OK|FAIL) [A-Z]+: Client ".*\] (?:OK|FAIL) [A-Z]+: Client "'
+# The dialogue (log_ftp_protocol) has the name in front too, from the moment it was typed.
+_MARKER = r'\] (?:(?:OK|FAIL) [A-Z]+|CONNECT|FTP command|FTP response|DEBUG): Client "'
+DOUBLE = rf"{_MARKER}.*{_MARKER}"
 CHMOD = r"^(?<path>.*) (?<octal>[0-7]{1,4})$"
 
 ACTIONS = {
@@ -107,7 +110,7 @@ def read_messages(frame: pl.DataFrame) -> pl.DataFrame:
     bare = pl.col("rest") == ""
     fits = (
         pl.when(pl.col("verb") == "CONNECT")
-        .then((bare | named) & pl.col("result").is_null())
+        .then((bare | named) & pl.col("result").is_null() & pl.col("user").is_null())
         .when(pl.col("verb") == "LOGIN")
         .then((bare | pl.col("rest").str.starts_with(', anon password "')) & pl.col("result").is_not_null())
         .otherwise(named & pl.col("result").is_not_null() & pl.col("user").is_not_null())
@@ -119,11 +122,14 @@ def read_messages(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _logins_with_odd_names(frame: pl.DataFrame) -> pl.DataFrame:
+    named = pl.col("user").is_not_null()
     odd = frame.select(
         pl.col("verb").is_in([*ACTIONS]).fill_null(value=False)
         & (pl.col("rest") != "")
         & pl.col("path").is_null()
         & ~pl.col("rest").str.starts_with(', anon password "')
+        # a name that makes its refused login look like dialogue or like a connection, which has no name in front
+        | (named & (is_dialogue() | (pl.col("verb") == "CONNECT")).fill_null(value=False))
         | (pl.col("verb").is_null() & pl.col("message").is_not_null())
     ).to_series()
     if not odd.any():
@@ -145,7 +151,7 @@ def event_columns(told: pl.DataFrame) -> pl.DataFrame:
     renamed = (verb == "RENAME") & ok & path.str.contains("^.+? /")
     mode = path.str.extract_groups(CHMOD)
     refused_connection = (verb == "CONNECT") & path.is_not_null()
-    return told.select(
+    events = told.select(
         "position",
         "length",
         "occurred_at",
@@ -155,7 +161,7 @@ def event_columns(told: pl.DataFrame) -> pl.DataFrame:
         outcome=pl.when((verb == "CONNECT") & path.is_null() | ok).then(pl.lit("ok")).otherwise(pl.lit("failed")),
         error_code=pl.when(moved & ~ok & (size > 0)).then(pl.lit("aborted")),
         # vsftpd serves every anonymous client as `ftp`; no other account can have that name there
-        account=pl.when(pl.col("user") == "ftp").then(pl.lit("anonymous")).otherwise(pl.col("user").replace("", None)),
+        account=account_name(pl.col("user")),
         client_ip=address(pl.col("ip")),
         command=verb.replace_strict(COMMANDS, default=None, return_dtype=pl.String),
         path=pl.when(renamed)
@@ -179,3 +185,4 @@ def event_columns(told: pl.DataFrame) -> pl.DataFrame:
         .when(verb == "CHMOD")
         .then(mode.struct.field("octal")),
     )
+    return events.with_columns(activity_keys(events))

@@ -15,6 +15,7 @@ import polars as pl
 from parsers.accounting import address, settle, too_long
 from parsers.events import Origin
 from parsers.framing import lines, split_lines, unfinished
+from parsers.ftp_acts import ANONYMOUS, account_name, activity_keys, decode_names
 from parsers.registry import Carry, Parsed, parser
 from parsers.stamps import local_time
 
@@ -30,6 +31,7 @@ STRICT = _HEAD + (
     r"(?<path>[^ ]+) (?<type>[ab]) (?<flag>[^ ]+) (?<way>[iod]) (?<mode>[arg]) "
     r"(?<user>.*) (?<service>[^ ]+) (?<auth>[01]) (?<id>[^ ]+) (?<status>[ci])$"
 )
+_FIELDS = r"(?:^| )[ab] [^ ]+ [iod] [arg] "
 # A daemon that leaves blanks in names: nine fields from the right, the name is whatever is left.
 LOOSE = _HEAD + (
     r"(?<path>.*) (?<type>[ab]) (?<flag>[^ ]+) (?<way>[iod]) (?<mode>[arg]) "
@@ -43,7 +45,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry) -> Parsed:
 
     The stamp is the end of the transfer. Reasons of rejects: "too_long", "unknown_form", "bad_timestamp".
     """
-    frame = split_lines(chunk, origin.position, continued=bool(carry.get("unfinished")))
+    frame = split_lines(chunk, origin.position, continued=bool(carry.get("unfinished")), other=decode_names)
     frame = frame.with_columns(body=pl.col("text").str.strip_suffix("\r"))
     frame = _read(frame).with_columns(
         occurred_at=local_time(pl.col("stamp").str.slice(4), "%b %e %H:%M:%S %Y", zone),
@@ -69,18 +71,21 @@ def _read(frame: pl.DataFrame) -> pl.DataFrame:
     strict = frame.select(pl.col("body").str.extract_groups(STRICT).alias("g")).unnest("g")
     believed = (pl.col("mode") == "a") | ~pl.col("user").str.contains(" ", literal=True)
     doubtful = strict.select(~believed.fill_null(value=False)).to_series()
+    # fields behind a password that look like those before it: the name may have held a blank and imitate an anonymous user
+    twice = (strict["mode"] == "a") & strict["user"].str.contains(_FIELDS).fill_null(value=False)
     if not doubtful.any():
-        return frame.hstack(strict).with_columns(forgeable=pl.lit(value=False))
+        return frame.hstack(strict).with_columns(forgeable=twice.fill_null(value=False))
     loose = frame.select(pl.col("body").str.extract_groups(LOOSE).alias("g")).unnest("g")
     read = [pl.Series(name, strict[name]).zip_with(~doubtful, loose[name]) for name in strict.columns]
-    return frame.with_columns(read).with_columns(forgeable=doubtful & loose["path"].is_not_null())
+    forgeable = (doubtful & loose["path"].is_not_null()) | twice.fill_null(value=False)
+    return frame.with_columns(read).with_columns(forgeable=forgeable)
 
 
 def _events(told: pl.DataFrame) -> pl.DataFrame:
     deleted = pl.col("way") == "d"
     complete = pl.col("status") == "c"
     size = pl.col("size")
-    return told.select(
+    events = told.select(
         "position",
         "length",
         "occurred_at",
@@ -90,9 +95,9 @@ def _events(told: pl.DataFrame) -> pl.DataFrame:
         # vsftpd writes refused and missing files as incomplete with 0 bytes: an attempt, not a transfer
         outcome=pl.when(complete).then(pl.lit("ok")).otherwise(pl.lit("failed")),
         error_code=pl.when(~complete & ~deleted & (size > 0)).then(pl.lit("aborted")),
-        account=pl.when((pl.col("mode") == "a") | (pl.col("user") == "ftp"))
-        .then(pl.lit("anonymous"))  # USER is then the password that was typed: never kept
-        .otherwise(pl.col("user").replace("", None)),
+        account=pl.when(pl.col("mode") == "a")
+        .then(pl.lit(ANONYMOUS))  # USER is then the password that was typed: never kept
+        .otherwise(account_name(pl.col("user"))),
         client_ip=address(pl.col("host")),
         command=pl.col("way").replace_strict({"i": "STOR", "o": "RETR", "d": "DELE"}),
         duration_seconds=pl.when(~deleted).then(pl.col("duration").cast(pl.Float64)),
@@ -106,3 +111,4 @@ def _events(told: pl.DataFrame) -> pl.DataFrame:
             .otherwise(pl.lit("known"))
         ),
     )
+    return events.with_columns(activity_keys(events))

@@ -6,21 +6,23 @@ Every verdict of a row depends on that row, the register and the calendar alone:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from config.calendar import CalendarOverlay
-from config.register import Register
+from config.register import Job, Register
 from config.site import LoadedSite
 from detectors.context import activity
 from detectors.context.calendar import WORKING, Calendar
 from detectors.context.hours import HOURS, hours_row, within_hours
 from detectors.context.places import Places
+from detectors.context.programs import program_kinds
 from detectors.context.resolution import Resolution
 from detectors.context.scope import Limits, judge, limits_frame, limits_of
 from detectors.context.shapes import file_shape
+from detectors.context.watched import COLUMNS, Watch, Watching
 from parsers.events import CONTEXT
 from parsers.events import UTC as UTC_TIME
 
@@ -49,6 +51,7 @@ class Context:
         inside: Iterable[str] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
         package_names: Iterable[str] = (),
         list_names: Iterable[str] = (),
+        watches: Iterable[Watch] = (),
     ) -> None:
         self.calendar = Calendar(overlay)
         self._zone = zone
@@ -60,13 +63,14 @@ class Context:
         self._resolution = Resolution(self._register, Places(inside))
         self._limits: list[Limits] = []
         self._subjects = self._resolution.frame(self._number_roles())
+        self._watching = Watching(watches, self._register, self._entries())
         self._tickets = self._ticket_frame()
         self._jobs = self._job_frame()
         self._scopes = limits_frame(self._limits)
 
     @classmethod
-    def of_site(cls, site: LoadedSite) -> Context:
-        """From a loaded configuration."""
+    def of_site(cls, site: LoadedSite, watches: Iterable[Watch] = ()) -> Context:
+        """From a loaded configuration; `watches`: its lists, patients as tokens."""
         settings = site.settings
         return cls(
             zone=settings.zone,
@@ -76,6 +80,7 @@ class Context:
             inside=settings.networks.inside,
             package_names=settings.transfers.package_names,
             list_names=settings.transfers.list_names,
+            watches=watches,
         )
 
     def enrich(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -89,6 +94,7 @@ class Context:
         rows = self._with_tickets(rows)
         rows = self._with_jobs(rows)
         rows = rows.with_columns(judge(rows.rename({"role": "scope"}), self._limits, self._scopes).alias("role_scope"))
+        rows = rows.with_columns(self._watching.marks(rows))
         context = rows.select(verdict.cast(CONTEXT[name]).alias(name) for name, verdict in self._verdicts().items())
         return frame.with_columns(context)
 
@@ -107,6 +113,9 @@ class Context:
             "person": pl.col("person"),
             "vendor": pl.col("vendor"),
             "vendor_tier": pl.col("vendor_tier"),
+            "vendor_state": pl.col("vendor_state"),
+            "days_left": (pl.col("leaves") - pl.col("date")).dt.total_days(),
+            "qualified": pl.col("qualified_until") >= pl.col("date"),
             "actor_kind": pl.col("actor_kind").fill_null("unknown"),
             "account_registered": pl.when(known_system).then(registered),
             "person_valid": valid,
@@ -120,9 +129,12 @@ class Context:
             "place_allowed": pl.col("place_allowed"),
             "approved": ((job.is_not_null() | pl.col("ticket_covers")) & fit).fill_null(value=False),
             "job": pl.when(fit).then(job),
+            "unapproved_job": pl.when(fit & job.is_null()).then(pl.col("unapproved")),
             "working_day": working,
             "office_hours": working & (pl.col("minute") >= start) & (pl.col("minute") < end),
+            "program_kind": pl.col("program_kind"),
             "client_inside": pl.col("inside"),
+            "watched": pl.col("watched"),
             "file_shape": self._shape,
         }
 
@@ -139,13 +151,26 @@ class Context:
             pl.Series("jobs", [list(one.jobs) for one in found], pl.List(pl.UInt32)),
         )
         needed = [*_CLIENT, "occurred_at", "client_program", "outcome", "rows", "restriction", "bound", "tongfang",
-                  "aggregate_functions", *activity.FRAME_COLUMNS]  # fmt: skip
+                  "aggregate_functions", *dict.fromkeys((*activity.FRAME_COLUMNS, *COLUMNS))]  # fmt: skip
         return (
             frame.select(needed)
             .with_row_index("row")
             .join(resolved, on=_CLIENT, how="left", nulls_equal=True, maintain_order="left")
             .join(self._subjects, on="subject", how="left", maintain_order="left")
+            .join(
+                program_kinds(frame["client_program"].unique()), on="client_program", how="left", maintain_order="left"
+            )
         )
+
+    def _entries(self) -> dict[str, list[int]]:
+        """Subjects by their id in the register and by department."""
+        found: dict[str, list[int]] = {}
+        for number, subject in enumerate(self._resolution.subjects):
+            department = self._register.people[subject.person].department if subject.person is not None else None
+            for name in (subject.entry, department):
+                if name is not None:
+                    found.setdefault(name, []).append(number)
+        return found
 
     def _number_roles(self) -> dict[int, int]:
         roles: dict[int, int] = {}
@@ -224,37 +249,56 @@ class Context:
     # --- jobs ----------------------------------------------------------------------------------------------------
 
     def _job_frame(self) -> pl.DataFrame:
+        """A row per job and agreed use (`approvals`)."""
         entries = [
             {
                 "number": number, "job": name, "scope": self._number(limits_of(job)),
                 "restrictions": list(job.restrictions) if job.restrictions is not None else None,
                 "aggregates": job.aggregates, "by_prescriber": job.prescriber_and_drug, "max_rows": job.max_rows,
+                "job_from": job.valid.start, "job_to": job.valid.end, "use_from": use_from, "use_to": use_to,
                 **hours_row(job.window),
             }
             for number, (name, job) in enumerate(self._register.jobs.items())
+            for use_from, use_to in _uses(job)
         ]  # fmt: skip
         schema: dict[str, pl.DataType] = {
             "number": pl.UInt32(), "job": pl.String(), "scope": pl.UInt32(), "restrictions": pl.List(pl.String()),
-            "aggregates": pl.String(), "by_prescriber": pl.Boolean(), "max_rows": pl.Int64(), **HOURS,
+            "aggregates": pl.String(), "by_prescriber": pl.Boolean(), "max_rows": pl.Int64(),
+            "job_from": pl.Date(), "job_to": pl.Date(), "use_from": pl.Date(), "use_to": pl.Date(), **HOURS,
         }  # fmt: skip
         return pl.DataFrame(entries, schema=schema)
 
     def _with_jobs(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """`job`: the first registered job that covers the act whole."""
+        """`job`: the first registered job that covers the act whole. `unapproved`: one that would, were it approved then."""
         acts = rows.filter(pl.col("jobs").list.len() > 0).drop("days", "start", "end").explode("jobs")
         if acts.is_empty():
-            return rows.with_columns(pl.lit(None, pl.String).alias("job"))
+            return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in ("job", "unapproved"))
         pairs = acts.join(self._jobs, left_on="jobs", right_on="number", how="inner")
         pairs = pairs.filter(_fits_job())
         covered = pairs.with_columns(judge(pairs, self._limits, self._scopes).alias("covers"))
         # Null is nothing to judge (a login), but a statement nobody understood belongs to no job.
         fitting = covered.filter(pl.col("covers").fill_null(pl.col("done") == 0))
-        best = fitting.sort("row", "jobs").unique("row", keep="first", maintain_order=True).select("row", "job")
+        agreed = _on("job_from", "job_to") & _on("use_from", "use_to")
+        best = (
+            fitting.sort("row", "jobs")
+            .group_by("row", maintain_order=True)
+            .agg(
+                pl.col("job").filter(agreed).first(),
+                pl.col("job").filter(~agreed).first().alias("unapproved"),
+            )
+        )
         return rows.join(best, on="row", how="left", maintain_order="left")
 
 
+def _uses(job: Job) -> list[tuple[date | None, date | None]]:
+    """First and last day of each agreed use; open where no use needs an approval of its own; no day where none is agreed."""
+    if job.approvals is None:
+        return [(None, None)]
+    return [(one.start, one.end) for one in job.approvals] or [(date.max, date.min)]
+
+
 def _fits_job() -> pl.Expr:
-    """What a job asks of an act besides account, address and scope; never null."""
+    """What a job asks of an act besides account, address, scope and approval; never null."""
     sensitive = pl.col("restriction").is_not_null()
     failed_login = (pl.col("outcome") == "failed") & pl.col("action").is_in(["login", "connect"])
     restricted = pl.col("restrictions").is_null() | pl.col("restrictions").list.contains(pl.col("restriction"))
@@ -276,3 +320,9 @@ def _fits_job() -> pl.Expr:
         & ~(untold & limiting)
         & (~sensitive | (restricted & aggregates & small).fill_null(value=False))
     )
+
+
+def _on(start: str, end: str) -> pl.Expr:
+    """The local date lies between two dates, both included; an open end has no limit."""
+    day = pl.col("date")
+    return (pl.col(start).is_null() | (day >= pl.col(start))) & (pl.col(end).is_null() | (day <= pl.col(end)))

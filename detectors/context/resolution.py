@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from config.register import Account, Person, Register, Scope, Vendor
-from config.values import Hours
+from config.values import Dates, Hours
 from detectors.context.hours import HOURS, hours_row
 from detectors.context.places import Places, address_of, inside
 
@@ -24,12 +24,16 @@ MEMO = 100_000  # remembered (system, account, address); hostile names can't fil
 @dataclass(frozen=True, slots=True)
 class Subject:
     kind: str  # vendor, staff, service, owner
+    entry: str | None = None  # its id in the register; null: several who share an account
     person: str | None = None
     vendor: str | None = None
     tier: str | None = None
+    state: str | None = None  # of the vendor
     blocked: bool = False
     valid_from: date | None = None
     valid_to: date | None = None
+    leaves: date | None = None  # last day of person and contract, whatever the qualification
+    qualified_until: date | None = None
     hours: Hours | None = None
     scope: Scope | None = None
 
@@ -67,11 +71,13 @@ class Resolution:
         for name, person in register.people.items():
             vendor = register.vendors.get(person.vendor) if person.vendor else None
             default = person.places or (vendor.places if vendor else ())
-            self._add(_person(name, person, vendor), person.accounts, default)
-        for service in register.services.values():
-            self._add(Subject("service", hours=service.hours, scope=service.scope), service.accounts, service.places)
-        for owner in register.owners.values():
-            self._add(Subject("owner", hours=owner.hours), owner.accounts, owner.places)
+            self._add(_person(name, person, vendor, register.validity(person)), person.accounts, default)
+        for name, service in register.services.items():
+            self._add(
+                Subject("service", name, hours=service.hours, scope=service.scope), service.accounts, service.places
+            )
+        for name, owner in register.owners.items():
+            self._add(Subject("owner", name, hours=owner.hours), owner.accounts, owner.places)
         for key, uses in self._uses.items():
             if len(uses) > 1:
                 self.subjects.append(_several([self.subjects[use.subject] for use in uses]))
@@ -132,10 +138,13 @@ class Resolution:
                 "person": subject.person,
                 "vendor": subject.vendor,
                 "vendor_tier": subject.tier,
+                "vendor_state": subject.state,
                 "named": subject.kind in {"vendor", "staff"},
                 "blocked": subject.blocked,
                 "valid_from": subject.valid_from,
                 "valid_to": subject.valid_to,
+                "leaves": subject.leaves,
+                "qualified_until": subject.qualified_until,
                 "role": scope_of.get(number),
                 **hours_row(subject.hours),
             }
@@ -145,21 +154,26 @@ class Resolution:
             rows,
             schema={
                 "subject": pl.UInt32, "actor_kind": pl.String, "person": pl.String, "vendor": pl.String, "vendor_tier": pl.String,
-                "named": pl.Boolean, "blocked": pl.Boolean, "valid_from": pl.Date, "valid_to": pl.Date, "role": pl.UInt32, **HOURS,
+                "vendor_state": pl.String, "named": pl.Boolean, "blocked": pl.Boolean, "valid_from": pl.Date, "valid_to": pl.Date,
+                "leaves": pl.Date, "qualified_until": pl.Date, "role": pl.UInt32, **HOURS,
             },
         )  # fmt: skip
 
 
-def _person(name: str, person: Person, vendor: Vendor | None) -> Subject:
-    contract = vendor.contract if vendor else None
+def _person(name: str, person: Person, vendor: Vendor | None, valid: Dates) -> Subject:
+    ends = [day for day in (person.valid.end, vendor.contract.end if vendor else None) if day is not None]
     return Subject(
         kind="vendor" if person.vendor else "staff",
+        entry=name,
         person=name,
         vendor=person.vendor,
         tier=vendor.tier if vendor else None,
+        state=vendor.state if vendor else None,
         blocked=vendor is not None and vendor.state == "exited",
-        valid_from=_latest(person.valid.start, contract.start if contract else None),
-        valid_to=_earliest(person.valid.end, contract.end if contract else None, person.qualification_until),
+        valid_from=valid.start,
+        valid_to=valid.end,
+        leaves=min(ends, default=None),
+        qualified_until=person.qualification_until,
         hours=person.hours or (vendor.hours if vendor else None),
         scope=person.scope or (vendor.scope if vendor else None),
     )
@@ -175,19 +189,19 @@ def _several(subjects: list[Subject]) -> Subject:
         kind=(outsider or first).kind,
         vendor=vendor.vendor if vendor else None,
         tier=vendor.tier if vendor else None,
+        state=vendor.state if vendor else None,
         blocked=all(subject.blocked for subject in subjects),
         valid_from=None
         if any(s.valid_from is None for s in subjects)
         else min(s.valid_from for s in subjects if s.valid_from),
-        valid_to=None if any(s.valid_to is None for s in subjects) else max(s.valid_to for s in subjects if s.valid_to),
+        valid_to=_last([s.valid_to for s in subjects]),
+        leaves=_last([s.leaves for s in subjects]),
         hours=(outsider or first).hours,
         scope=(outsider or first).scope,
     )
 
 
-def _latest(*days: date | None) -> date | None:
-    return max((day for day in days if day is not None), default=None)
-
-
-def _earliest(*days: date | None) -> date | None:
-    return min((day for day in days if day is not None), default=None)
+def _last(days: list[date | None]) -> date | None:
+    """The last day that holds for one of them; none where one has no end."""
+    known = [day for day in days if day is not None]
+    return max(known) if len(known) == len(days) else None

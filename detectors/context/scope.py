@@ -36,7 +36,7 @@ def limits_of(scope: Scope | Ticket | Job) -> Limits:
     return Limits(
         mask(actions, BIT),
         mask(scope.classes, CLASS_BIT),
-        _objects_pattern(scope.objects),
+        objects_pattern(scope.objects),
         _pattern(scope.programs) if isinstance(scope, Scope) and scope.programs is not None else None,
     )
 
@@ -114,7 +114,7 @@ def _pattern(patterns: Iterable[str]) -> str:
     return r"(?is)\A(?:" + "|".join(map(_wildcards, patterns)) + r")\z"
 
 
-def _objects_pattern(patterns: Iterable[str] | None) -> str | None:
+def objects_pattern(patterns: Iterable[str] | None) -> str | None:
     return None if patterns is None else r"(?is)\A(?:" + "|".join(map(_object, patterns)) + r")\z"
 
 

@@ -14,6 +14,8 @@ SHAPES = ("dump", "archive", "table_export", "package", "image", "document", "ot
 _END = r"(?:[._-]?(?:\(\d+\)|copy|old|tmp|part|filepart|crdownload|\d{1,3}|z\d\d|r\d\d|part\d+|~))*$"
 _PACKED = r"(?:\.(?:gz|bz2|xz|zst|lz4|z|zip|7z|rar|tar|tgz|enc|gpg|aes|pgp))*"
 _DUMP = r"\.(?:dmp|dump|bak|sql|mdf|ndf|ldf|trn|ibd|frm|myd|dbf_dump|rman|bkp|expdp|pgdump|backup|mysqldump|fdb|nsf)"
+# A safety copy that an editor or an administrator keeps beside a document or a setting: judged by its own name.
+_KEPT = r"(\.(?:docx?|xls[xmb]?|pptx?|pdf|txt|rtf|wps|et|dps|odt|ods|md|ini|conf?|cfg|cnf|ya?ml|properties|html?|css|js|php|jsp|aspx?|py|sh))\.(?:bak|backup|orig)(?:[._-]?(?:\(\d+\)|\d{1,3}|~))*$"
 _DUMP_WORDS = r"(?:mysqldump|pg_?dump|expdp|_dump_|(?:^|[_.-])dump(?:$|[_.-])|full_?backup|数据库备份|全库|备份库)"
 _ARCHIVE = r"\.(?:zip|7z|rar|tar|tgz|tbz2?|txz|gz|bz2|xz|zst|lz4|lzma|cab|iso|arj|ace|z|enc|gpg|pgp|aes)"
 _SPLIT = r"\.(?:z\d\d|r\d\d|part\d+\.rar|(?:zip|7z|rar|tar|gz)\.\d{2,3})$"
@@ -40,7 +42,7 @@ def file_shape(package_names: Iterable[str] = (), list_names: Iterable[str] = ()
 def _rank(column: str, packages: tuple[str, ...], lists: tuple[str, ...]) -> pl.Expr:
     """Place in SHAPES, null where there is no name."""
     path = pl.col(column).str.to_lowercase().str.strip_chars(" \"'").str.replace_all(r"\\", "/", literal=True)
-    name = path.str.extract(r"([^/]*)/*$", 1)
+    name = path.str.extract(r"([^/]*)/*$", 1).str.replace(_KEPT, "$1")
     listed = name.str.contains_any([word.lower() for word in (*_LIST_WORDS, *lists)])
     packed = name.str.contains(_ARCHIVE + _END) | name.str.contains(_SPLIT)
     tests = {

@@ -85,6 +85,19 @@ def system_message(
     return fields | {"rule": f"SYS-{code}", "title": f"hiswatch {site}: {code}", "text": f"hiswatch {site}: {text}"}
 
 
+def over_budget_message(
+    rule: str, title: str, day: str, budget: int, site: str, at: datetime, *, language: Language, zone: tzinfo
+) -> dict[str, Any]:
+    """Says once that a rule goes quiet for a day: what it finds is recorded."""
+    fields = _frame(f"budget-{rule}-{day}:1", "system", site, "medium", at, language, zone)
+    text = label(language, "over_budget").format(rule=rule, title=title, day=day, budget=budget)
+    return fields | {
+        "rule": rule,
+        "title": text,
+        "text": f"{text}\n{label(language, 'over_budget_next').format(rule=rule)}",
+    }
+
+
 def _frame(
     identifier: str, kind: str, site: str, severity: str, at: datetime, language: Language, zone: tzinfo
 ) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def entry(finding: Finding, language: Language, zone: tzinfo) -> dict[str, Any]:
         "severity": finding["severity"],
         "first_seen": local_time(finding["first_seen"], zone),
         "last_seen": local_time(finding["last_seen"], zone),
+        "events": finding["events"],
+        "rows": finding["rows"],
     }
 
 

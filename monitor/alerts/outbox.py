@@ -24,6 +24,7 @@ from typing import Any
 import polars as pl
 
 from monitor.alerts.message import RANK, Entry, Finding, Names, compose, entry
+from monitor.alerts.quiet import Hush
 from monitor.alerts.texts import Language, Texts
 
 OUTBOX: dict[str, pl.DataType] = {
@@ -44,6 +45,7 @@ CHAINS = frozenset({"XFR-02"})
 AT_ONCE = frozenset({"AUD", "SRC"})
 SITE_BUDGET_PER_HOUR = 600  # first messages of all stories together; above it all but critical ones share one story
 OVERFLOW = "overflow"
+GROWN = 2  # times the events or rows that were told: told anew
 MAX_STORIES = 10_000
 MAX_ENTRIES = 100  # findings that a story remembers, the worst and newest
 WORST = max(RANK.values())
@@ -87,11 +89,15 @@ Stories = Mapping[str, Story]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rows` (OUTBOX) to insert, `superseded` (KEYS) to mark where they still wait, `stories` once that is committed."""
+    """`rows` (OUTBOX) to insert, `superseded` (KEYS) to mark where they still wait, `stories` once that is committed.
+
+    `hush`: what is kept quiet, where anything may be (see `quiet.py`).
+    """
 
     rows: pl.DataFrame
     superseded: pl.DataFrame
     stories: Stories
+    hush: Hush | None = None
 
 
 def plan(findings: pl.DataFrame, stories: Stories, now: datetime, settings: OutboxSettings) -> Plan:
@@ -122,13 +128,28 @@ def _grouped(
     room: int | None = None
     for finding in findings.filter("notify").iter_rows(named=True):
         story_id = finding["story"] or finding["id"]
-        if story_id not in groups and not _known(stories.get(story_id), now, settings):
+        story = stories.get(story_id)
+        known = _known(story, now, settings)
+        if known and story is not None and any(_only_grew(finding, told) for told in story.entries):
+            continue
+        if story_id not in groups and not known:
             room = _room(stories, now) if room is None else room
             room -= 1
             if room < 0 and RANK[finding["severity"]] < WORST:
                 story_id = OVERFLOW
         groups[story_id].append(finding)
     return dict(groups)
+
+
+def _only_grew(finding: Finding, told: Entry) -> bool:
+    """The finding was told and has some more events, by far not as many again: a shift's work, told all day, would hide the rest."""
+    if told["id"] != finding["id"] or RANK[finding["severity"]] > RANK[told["severity"]]:
+        return False
+    before = told.get("events")
+    if before is None or not before < finding["events"] < GROWN * before:
+        return False
+    rows = finding["rows"] or 0
+    return rows == 0 or rows < GROWN * (told.get("rows") or 0)
 
 
 def _known(story: Story | None, now: datetime, settings: OutboxSettings) -> bool:
@@ -251,6 +272,20 @@ def _keys(held: Held, settings: OutboxSettings) -> list[dict[str, Any]]:
     return [
         {"finding_id": held.finding_id, "revision": held.revision, "channel": channel} for channel in settings.channels
     ]
+
+
+def notice(identifier: str, payload: Mapping[str, Any], now: datetime, settings: OutboxSettings) -> pl.DataFrame:
+    """Rows of a message that stands for no finding and goes at once. It is a story of its own."""
+    told = {**payload, "send_after": now.astimezone(settings.zone).isoformat(timespec="microseconds")}
+    told["story"] = {**payload["story"], "id": identifier}
+    rows = [
+        {
+            "finding_id": identifier, "revision": 1, "channel": channel, "story": identifier, "created_at": now, "next_try_at": now,
+            "attempts": 0, "state": "waiting", "payload": json.dumps(told, ensure_ascii=False),
+        }
+        for channel in settings.channels
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=OUTBOX)
 
 
 def _bounded(stories: dict[str, Story]) -> Stories:

@@ -107,6 +107,8 @@ LABELS: dict[Language, dict[str, str]] = {
         "list": "、",
         "heartbeat": "hiswatch 心跳：{} 运行中",
         "test": "hiswatch 测试消息：{}。收到即表示该通道可用，无需处理。",
+        "over_budget": "规则 {rule}（{title}）在 {day} 的通知已达预算 {budget} 条，当日其余发现只记录、不通知（危急级别除外）",
+        "over_budget_next": "下一步：查看为何如此之多（hiswatch suppressions，或查询 findings 与 hushed）；可用 detection.budgets.{rule} 调整，或登记有期限的抑制",
     },
     "en": {
         "who": "Who",
@@ -142,6 +144,8 @@ LABELS: dict[Language, dict[str, str]] = {
         "list": ", ",
         "heartbeat": "hiswatch heartbeat: {} is running",
         "test": "hiswatch test message: {}. Receiving it means that this channel works; nothing to do.",
+        "over_budget": "Rule {rule} ({title}) has used its budget of {budget} notified findings for {day}; further ones of that day are recorded and not told (critical ones are)",
+        "over_budget_next": "Next: see why there are so many (hiswatch suppressions, or ask findings and hushed); change detection.budgets.{rule}, or suppress what is agreed for a while",
     },
 }
 

@@ -156,12 +156,19 @@ _ROTATED = re.compile(
     r"""(?x)
     (?: [._-] \d{1,3}                                              # app.log.1
       | [._-]? \d{4} [._-]? \d{2} [._-]? \d{2} (?:[T_.-]? \d{2,10})?   # app.log-20261118, pg-2026-11-18_000000
+      | [._-] (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)                           # postgresql-Mon.log
       | \. (?:old|bak|orig|save|copy)
       | ~
     )
     (?= \. [A-Za-z]{1,8} \Z | \Z )                                  # at the end, or before one extension
     """
 )
+
+
+def log_of(source: str, file: str) -> str:
+    """The log that a file is a piece of: its rotated files are one stream, two logs of one source are not."""
+    folder, _, name = file.rpartition("/")
+    return f"{source}:{folder}/{family(name)}"
 
 
 def family(name: str) -> str:

@@ -77,6 +77,8 @@ class Reading:
         self.missing_since: float | None = None
         self.ends_seen = 0  # looks in a row that found nothing more
         self.waiting: tuple[int, int] | None = None  # (position, size) that held no whole record
+        self.waits: tuple[int, int] | None = None  # the same, as it was when `waits_since` was set
+        self.waits_since: float | None = None  # monotonic
         self.unread_since: datetime | None = None
         self.gaps: list[Gap] = []
         self.row_due = False  # its row changed though no bytes did
@@ -200,8 +202,15 @@ class Reading:
         self.verified = (self.size, self.modified_at) if same else None
         return same
 
-    def read(self, limit: int, cap: int, framing: Framing, *, final: bool) -> Piece | None:
+    def note_waiting(self, now: float) -> None:
+        """Remember since when the same bytes wait for more. `now`: monotonic seconds."""
+        if self.waits != self.waiting:
+            self.waits, self.waits_since = self.waiting, None if self.waiting is None else now
+
+    def read(self, limit: int, cap: int, framing: Framing, *, final: bool, settled: bool = False) -> Piece | None:
         """Whole records from the position on, at most about `limit` bytes; None: nothing whole yet.
+
+        `final`: nothing more will come. `settled`: nothing came for a while, so lines that are whole are records.
 
         The tail is read and compared in the same call as the new bytes, so nothing can slip between. Raises
         ContentChanged, OSError.
@@ -217,7 +226,11 @@ class Reading:
                 raise ContentChanged
             data = buffer[before:]
             at_end = self.position + len(data) >= os.fstat(self.descriptor).st_size
-            piece = self._whole(data, cap, framing, final=final and at_end) if data else None
+            piece = (
+                self._whole(data, cap, framing, final=at_end and (final or (settled and data.endswith(b"\n"))))
+                if data
+                else None
+            )
             if piece is not None or len(data) < size:
                 break
         self.waiting = (self.position, self.position + len(data)) if piece is None else None

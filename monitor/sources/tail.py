@@ -53,6 +53,8 @@ class TailSettings:
     max_files: int = 10_000
     max_open: int = 512
     forget_days: int = 30
+    settle_seconds: float | None = None  # see `Parser.settle_seconds`
+    in_order: bool = False  # files follow one another by name: a later one is read when those before it are read
     from_end: bool = False  # a source never read before: what stands in its files already is passed over
 
 
@@ -123,7 +125,9 @@ class Tail:
         if self._scan_is_due():
             self._scan()
         chunks: list[Chunk] = []
-        for reading in sorted(self._readings.values(), key=lambda one: (one.modified_at, one.generation)):
+        in_order = self.settings.in_order
+        order = (lambda one: (one.file, 0)) if in_order else (lambda one: (one.modified_at, one.generation))
+        for reading in sorted(self._readings.values(), key=order):
             while (reading.gaps or reading.row_due or self._has_more(reading)) and budget > 0:
                 chunk = self._turn(reading, min(budget, self.settings.turn))
                 if chunk is None:
@@ -132,6 +136,8 @@ class Tail:
                 budget -= len(chunk.data)
                 if chunk.data:
                     break  # one turn a look, so that a busy file does not hold up the others
+            if in_order and reading.descriptor is not None and not reading.at_end:
+                break
         self._limit_open()
         return chunks
 
@@ -205,6 +211,15 @@ class Tail:
             del self._readings[name]
         return gone
 
+    def let_go(self, generations: Iterable[str]) -> None:
+        """Files of these were deleted after their end was committed: nothing of them is remembered."""
+        for name in generations:
+            reading = self._readings.pop(name, None)
+            if reading is not None:
+                reading.close(self._now())
+                if self._by_identity.get(reading.identity) is reading:
+                    del self._by_identity[reading.identity]
+
     def close(self) -> None:
         for reading in self._readings.values():
             reading.close(self._now())
@@ -214,9 +229,14 @@ class Tail:
     def _has_more(self, reading: Reading) -> bool:
         if reading.state != "open" or reading.descriptor is None:
             return False
-        if self._ending(reading):
-            return True
-        return not reading.at_end
+        return self._ending(reading) or self._settled(reading) or not reading.at_end
+
+    def _settled(self, reading: Reading) -> bool:
+        """Lines of a format whose records have no end mark stand there, and nothing was added to them for a while."""
+        settle, since = self.settings.settle_seconds, reading.waits_since
+        if settle is None or since is None or reading.waits != (reading.position, reading.size):
+            return False
+        return self._clock() - since >= settle
 
     def _ending(self, reading: Reading) -> bool:
         """Nothing more is to come: an unfinished last record counts as whole, and the file is let go."""
@@ -235,7 +255,9 @@ class Tail:
         gaps, reading.gaps = list(reading.gaps), []
         try:
             if reading.descriptor is not None and reading.state == "open":
-                piece = reading.read(limit, self.settings.record_cap, self._framing, final=ending)
+                settled = self._settled(reading)
+                piece = reading.read(limit, self.settings.record_cap, self._framing, final=ending, settled=settled)
+                reading.note_waiting(self._clock())
                 if piece is not None:
                     start, data = piece.start, piece.data
                     reading.advance(data)
@@ -618,12 +640,16 @@ class Tail:
             key = (directory, family(name))
             newest[key] = max(newest.get(key, 0.0), entry.modified_at)
         now, clock = self._now().timestamp(), self._clock()
+        last = max((entry.path for entry in entries.values()), default="")
         for reading in self._readings.values():
             if reading.descriptor is None or reading.retired_at is not None:
                 continue
             directory, name = os.path.split(reading.path)
             if not self._in_place(reading):
                 reading.retired_at = clock
+            elif self.settings.in_order:
+                if reading.path < last:  # written to its end before the next one was begun
+                    reading.retired_at = clock - self.settings.rotate_wait
             elif (
                 newest.get((directory, family(name)), 0.0) > reading.modified_at
                 and now - reading.modified_at >= self.settings.rotate_wait

@@ -205,7 +205,7 @@ class Database:
             return frame_of(cursor, sql, parameters)
 
 
-def frame_of(cursor: Any, sql: str, parameters: list[Any] | None = None) -> pl.DataFrame:
+def frame_of(cursor: Any, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
     return pl.DataFrame(cursor.sql(sql, params=parameters) if parameters else cursor.sql(sql))
 
 

@@ -10,21 +10,24 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import polars as pl
 
-from detectors.engine import STATE_TABLES
+from detectors.engine import MEASURED
 from detectors.findings import FINDINGS
+from detectors.state import STATE_TABLES
+from monitor.alerts.quiet import HUSHED, Counts
 from monitor.errors import StartError
 from monitor.sources.generations import Position
 from monitor.store import chain, schema
-from monitor.store.database import ROW_ERRORS, CommitFailed, Database, Frame, StoreFull, insert
+from monitor.store.database import ROW_ERRORS, CommitFailed, Database, Frame, StoreFull, frame_of, insert
+from monitor.store.inventories import InventoryTables
 from monitor.store.lock import Lock, StoreLocked
 from monitor.store.outbox import OutboxTable
 from monitor.store.pieces import Pieces
@@ -44,7 +47,7 @@ class Batch:
     """Everything that changes together. `received_at`: of the batch, UTC; the day of its table.
 
     `events`: an enriched frame with tokens for patient keys; only STORED_EVENTS of it are kept, the statement never.
-    `deltas`: rows to append to each of the engine's STATE_TABLES.
+    `deltas`: rows to append to each of STATE_TABLES.
     """
 
     received_at: datetime
@@ -53,6 +56,8 @@ class Batch:
     rejects: pl.DataFrame | None = None
     skips: Skips = field(default_factory=dict)
     findings: pl.DataFrame | None = None
+    settlements: pl.DataFrame | None = None
+    hushed: pl.DataFrame | None = None  # findings that are recorded and not told
     outbox: pl.DataFrame | None = None
     superseded: pl.DataFrame | None = None  # keys of outbox rows that need not be sent any more
     positions: Sequence[Position] = ()
@@ -70,7 +75,7 @@ class Committed:
     unstorable: int  # rows that the database refused and that became rejects
 
 
-class Store(OutboxTable):
+class Store(OutboxTable, InventoryTables):
     """Thread-safe. Raises StoreLocked (a StartError naming the owner) where another process has it."""
 
     def __init__(
@@ -204,13 +209,13 @@ class Store(OutboxTable):
         told = _batch_row(batch, frames, number, self._head, head)
         with self.database.writing() as cursor:
             days = self._insert_events(cursor, frames["events"], batch.received_at, number)
-            for name in ("rejects", "skips"):
+            for name in ("rejects", "skips", "settlements", "hushed"):
                 insert(cursor, name, _numbered(frames[name], number))
             _replace(cursor, "shapes", _numbered(frames["shapes"], number), ("shape_id",))
             self._insert_findings(cursor, frames["findings_history"], number)
             self.queue(cursor, batch.outbox, batch.superseded)
             _replace(cursor, "positions", frames["positions"], ("source", "generation"))
-            _replace(cursor, "carries", frames["carries"], ("source",))
+            _replace(cursor, "carries", frames["carries"], ("log",))
             for name, delta in batch.deltas.items():
                 insert(cursor, f"state_{name}", schema.conform(delta, self._state_tables[name]))
             insert(cursor, "batches", told)
@@ -260,21 +265,64 @@ class Store(OutboxTable):
 
     def carries(self) -> dict[str, Carry]:
         rows = self.database.read("SELECT * FROM carries")
-        return {row["source"]: json.loads(row["carry"]) for row in rows.iter_rows(named=True)}
+        return {row["log"]: json.loads(row["carry"]) for row in rows.iter_rows(named=True)}
 
-    def states(self) -> dict[str, pl.DataFrame]:
-        """The rows of every state table, as `Engine.restore` takes them."""
+    def states(self, but: Iterable[str] = ()) -> dict[str, pl.DataFrame]:
+        """The rows of every state table, as `Engine.restore` and `Behaviour.restore` take them. `but`: left out."""
         return {
             name: schema.conform(self.database.read(f"SELECT * FROM state_{name}"), columns)  # noqa: S608 - our names
             for name, columns in self._state_tables.items()
+            if name not in but
         }
 
+    def measured_rules(self) -> list[str]:
+        """The rules whose windows have rows."""
+        tables = " UNION ".join(f"SELECT DISTINCT rule FROM state_{name}" for name in MEASURED)  # noqa: S608 - our names
+        return sorted(self.database.read(tables)["rule"])
+
+    def measured(self, rule: str) -> dict[str, pl.DataFrame]:
+        """The columns of a rule's windows that say how much there is (detectors.engine.MEASURED)."""
+        return {
+            name: self.database.read(
+                f"SELECT {', '.join(columns)} FROM state_{name} WHERE rule = ?",  # noqa: S608 - our names
+                [rule],
+            )
+            for name, columns in MEASURED.items()
+        }
+
+    def recalled(self, wanted: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Committed rows of windows that are asked for: detectors.ledger.WANTED."""
+        with self.database.reading() as cursor:
+            cursor.register("wanted", Frame(wanted))
+            return {
+                name: schema.conform(
+                    frame_of(
+                        cursor,
+                        f"SELECT s.* FROM state_{name} s JOIN wanted w ON s.rule = w.rule AND s.key = w.key "  # noqa: S608
+                        "AND s.pane >= w.begin AND s.pane < w.end",
+                    ),
+                    self._state_tables[name],
+                )
+                for name in MEASURED
+            }
+
     def replace_states(self, tables: Mapping[str, pl.DataFrame]) -> None:
-        """The same state in fewer rows (`detectors.engine.compact`), in one transaction."""
+        """The same state in fewer rows (`detectors.state.compact`), in one transaction."""
         with self.database.writing() as cursor:
             for name, frame in tables.items():
                 cursor.execute(f"DELETE FROM state_{name}")  # noqa: S608 - our names
                 insert(cursor, f"state_{name}", schema.conform(frame, self._state_tables[name]))
+
+    def state_days(self, name: str, first: int, last: int) -> pl.DataFrame:
+        """Rows of a state table that belong to some local days (column `day`)."""
+        rows = self.database.read(f"SELECT * FROM state_{name} WHERE day BETWEEN ? AND ?", [first, last])  # noqa: S608
+        return schema.conform(rows, self._state_tables[name])
+
+    def replace_state_days(self, name: str, first: int, last: int, rows: pl.DataFrame) -> None:
+        """Other rows in the place of those of some local days, in one transaction."""
+        with self.database.writing() as cursor:
+            cursor.execute(f"DELETE FROM state_{name} WHERE day BETWEEN ? AND ?", [first, last])  # noqa: S608 - our names
+            insert(cursor, f"state_{name}", schema.conform(rows, self._state_tables[name]))
 
     def prune_states(self, before: datetime) -> None:
         """Drop state that says of itself (column `until`) that nobody needs it any more."""
@@ -288,13 +336,61 @@ class Store(OutboxTable):
         rows = self.database.read("SELECT * FROM findings WHERE batch > ? ORDER BY batch, id", [batch])
         return schema.conform(rows, FINDINGS)
 
-    def finding_ids(self, rule: str) -> set[str]:
-        """Findings of a rule that are stored."""
-        return set(self.database.read("SELECT DISTINCT id FROM findings_history WHERE rule = ?", [rule])["id"])
+    def findings_of(self, rules: Sequence[str]) -> pl.DataFrame:
+        """Latest revisions (FINDINGS) of the findings of some rules."""
+        rows = self.database.read("SELECT * FROM findings WHERE list_contains(?, rule)", [list(rules)])
+        return schema.conform(rows, FINDINGS)
+
+    def findings_to_settle(self, people: Sequence[str], rules: Sequence[str]) -> pl.DataFrame:
+        """Latest revisions (FINDINGS) of what some people are still told of, oldest first."""
+        rows = self.database.read(
+            "SELECT * FROM findings WHERE list_contains(?, person) AND list_contains(?, rule) AND severity <> 'low' "
+            "AND events > 0 ORDER BY first_seen, id",
+            [list(people), list(rules)],
+        )
+        return schema.conform(rows, FINDINGS)
+
+    def events_named(self, ids: Sequence[str], first: datetime, last: datetime) -> pl.DataFrame:
+        """Stored events with the facts of their shapes, by id; they happened between `first` and `last`."""
+        return self.database.read(
+            "SELECT * FROM events_full WHERE occurred_at BETWEEN ? AND ? AND list_contains(?, event_id)",
+            [first, last, list(ids)],
+        )
+
+    def acts_of(self, person: str, first: datetime, last: datetime, limit: int) -> pl.DataFrame:
+        """What a person did between two moments: main records with the facts of their shapes."""
+        return self.database.read(
+            "SELECT * FROM events_full WHERE occurred_at BETWEEN ? AND ? AND person = ? AND record_role = 'main' LIMIT ?",
+            [first, last, person, limit],
+        )
+
+    def counts_of(self, rule: str, day: str, zone: tzinfo, *, critical: bool) -> Counts:
+        """Findings of a rule and local day that were told, and whether others went over its budget.
+
+        `critical`: critical ones count as well.
+        """
+        begin = datetime.combine(date.fromisoformat(day), time(), zone)
+        told = self.database.read(
+            "SELECT DISTINCT id FROM findings_history WHERE rule = ? AND notify AND bucket >= ? AND bucket < ? AND "
+            "(? OR severity <> 'critical') AND (id, revision) NOT IN (SELECT (finding_id, revision) FROM hushed WHERE rule = ?)",
+            [rule, begin, begin + timedelta(days=1), critical, rule],
+        )
+        over = self.database.read(
+            "SELECT count(*) FROM hushed WHERE rule = ? AND day = ? AND reason = 'budget'", [rule, day]
+        )
+        return Counts(frozenset(told["id"]), over=over.item() > 0)
 
     def events_since(self, received_at: datetime) -> pl.DataFrame:
         """Stored events received from then on, with the facts of their shapes, in order of commit."""
         return self.database.read("SELECT * FROM events_full WHERE received_at >= ? ORDER BY batch", [received_at])
+
+    def acts_since(self, received_at: datetime) -> pl.DataFrame:
+        """Acts (main records) received from then on, in order of commit: detectors.folding.RECENT."""
+        return self.database.read(
+            "SELECT system, activity_key, source, rows IS NOT NULL OR bytes IS NOT NULL AS told, outcome = 'failed' AS failed, received_at FROM events "
+            "WHERE record_role = 'main' AND activity_key IS NOT NULL AND received_at >= ? ORDER BY batch, position",
+            [received_at],
+        )
 
     def shape_ids(self) -> set[str]:
         """Shapes whose facts are stored."""
@@ -333,6 +429,7 @@ class Store(OutboxTable):
                 for table in ("rejects", "skips"):
                     cursor.execute(f"DELETE FROM {table} WHERE received_at < ?", [limit.replace(hour=0, minute=0)])  # noqa: S608
             self._days = self._days - set(old)
+        self.drop_inventory_changes(limit)
         self.pieces.drop_before(limit)
         return [name.removeprefix("events_") for name in old]
 
@@ -406,7 +503,7 @@ def _frames(batch: Batch, events: pl.DataFrame | None, refused: pl.DataFrame | N
 
     rejects = made(batch.rejects, schema.REJECTS)
     skips = [(*key, *amount, batch.received_at) for key, amount in batch.skips.items()]
-    carries = [(source, json.dumps(carry, sort_keys=True)) for source, carry in batch.carries.items()]
+    carries = [(log, json.dumps(carry, sort_keys=True)) for log, carry in batch.carries.items()]
     rows = [[getattr(position, name) for name in schema.POSITIONS] for position in batch.positions]
     return {
         "events": made(events, schema.STORED_EVENTS),
@@ -414,6 +511,8 @@ def _frames(batch: Batch, events: pl.DataFrame | None, refused: pl.DataFrame | N
         "skips": pl.DataFrame(skips, schema=schema.SKIPS, orient="row"),
         "shapes": made(batch.shapes, schema.SHAPES),
         "findings_history": made(batch.findings, FINDINGS),
+        "settlements": made(batch.settlements, schema.SETTLEMENTS),
+        "hushed": made(batch.hushed, HUSHED),
         "positions": pl.DataFrame(rows, schema=schema.POSITIONS, orient="row"),
         "carries": pl.DataFrame(carries, schema=schema.CARRIES, orient="row"),
     }

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - the pieces of SQL put together here are our own constants
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,6 +65,20 @@ class OutboxTable:
         rows = [(key.finding_id, key.revision, key.channel) for key in keys]
         with self.database.writing() as cursor:
             _supersede(cursor, pl.DataFrame(rows, schema=KEYS, orient="row"))
+
+    def needless_messages(self, settled: Sequence[str]) -> pl.DataFrame:
+        """Keys of waiting messages about nothing but findings that are settled, these among them."""
+        waiting = self.database.read(
+            "SELECT finding_id, revision, channel, payload FROM outbox WHERE state = 'waiting'"
+        )
+        about = [
+            (key, {item["id"] for item in json.loads(payload)["story"]["findings"]})
+            for *key, payload in waiting.iter_rows()
+        ]
+        named = sorted({id_ for _, ids in about for id_ in ids})
+        told = self.database.read("SELECT id FROM findings WHERE notify AND list_contains(?, id)", [named])
+        loud = set(told["id"]) - set(settled)
+        return pl.DataFrame([key for key, ids in about if ids and not ids & loud], schema=KEYS, orient="row")
 
     def backlog(self, now: datetime) -> tuple[int, float]:
         """Waiting rows of all channels, and the age in seconds of the oldest that is due (0: none is)."""

@@ -76,7 +76,7 @@ class Pieces:
     def drop_before(self, limit: datetime) -> None:
         """Remove pieces whose newest row was received before a day."""
         day = limit.replace(hour=0, minute=0, second=0, microsecond=0)
-        kept = ("shapes", "findings_history", "batches", *MUTABLE)
+        kept = ("shapes", "findings_history", "settlements", "hushed", "batches", *MUTABLE)
         with self._lock:
             with self._database.writing() as cursor:
                 marks = ", ".join("?" for _ in kept)

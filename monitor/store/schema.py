@@ -10,16 +10,19 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from detectors.checks.hours import SOURCE_HOURS
 from detectors.findings import FINDINGS
+from detectors.inventory import ACCOUNTS_KEPT, CHANGES, CODE_KEPT
 from monitor.alerts.outbox import OUTBOX
+from monitor.alerts.quiet import HUSHED
 from parsers.events import CONTEXT, EVENTS, FACTS, TEXTS, UTC
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Schema = Mapping[str, pl.DataType]
 
 _PER_EVENT = ("restriction", "bound", "row_offset", "patient_key_count")  # facts that hang on literals
 _WHO = ("person", "vendor", "actor_kind", "ticket", "approved", "time_allowed")
-_IN_FLIGHT = ("statement", "parameters")
+_IN_FLIGHT = ("statement", "parameters", "records_missing", "statements_missing")
 _BATCH: dict[str, pl.DataType] = {"batch": pl.UInt64()}  # sequence number of the commit: order of the pieces
 
 STORED_EVENTS: dict[str, pl.DataType] = {
@@ -93,7 +96,7 @@ POSITIONS: dict[str, pl.DataType] = {
     "seen_at": UTC,
 }
 
-CARRIES: dict[str, pl.DataType] = {"source": pl.String(), "carry": pl.String()}  # JSON
+CARRIES: dict[str, pl.DataType] = {"log": pl.String(), "carry": pl.String()}  # JSON
 
 QUERIES: dict[str, pl.DataType] = {
     "asked_at": UTC,
@@ -117,6 +120,18 @@ MANIFEST: dict[str, pl.DataType] = {
 
 OUTBOX_ROWS: dict[str, pl.DataType] = {**OUTBOX, "sent_at": UTC}
 
+# which late ticket settled which revision of a finding (monitor/settling.py)
+SETTLEMENTS: dict[str, pl.DataType] = {
+    "finding_id": pl.String(),
+    "revision": pl.UInt32(),  # the one that says it
+    "ticket": pl.String(),
+    "settled_at": UTC,
+    "rule": pl.String(),
+    "person": pl.String(),
+    "vendor": pl.String(),
+    "risk": pl.UInt8(),  # likelihood x impact, as it stays in the finding
+}
+
 # append-only tables, published as pieces of batch ranges; events lie in a table a day of receipt beside them
 APPENDED: dict[str, Schema] = {
     "events": {**STORED_EVENTS, **_BATCH},
@@ -124,18 +139,70 @@ APPENDED: dict[str, Schema] = {
     "skips": {**SKIPS, **_BATCH},
     "findings_history": {**FINDINGS, **_BATCH},
     "shapes": {**SHAPES, **_BATCH},
+    "settlements": {**SETTLEMENTS, **_BATCH},
+    "hushed": {**HUSHED, **_BATCH},
     "batches": BATCHES,
 }
 # small tables whose rows change, published whole
-MUTABLE: dict[str, Schema] = {"outbox": OUTBOX_ROWS, "positions": POSITIONS, "queries": QUERIES}
-PRIVATE: dict[str, Schema] = {"carries": CARRIES, "manifest": MANIFEST}
+MUTABLE: dict[str, Schema] = {
+    "outbox": OUTBOX_ROWS,
+    "positions": POSITIONS,
+    "queries": QUERIES,
+    "accounts": ACCOUNTS_KEPT,
+    "code": CODE_KEPT,
+    "inventory_changes": CHANGES,
+}
+PRIVATE: dict[str, Schema] = {"carries": CARRIES, "manifest": MANIFEST, "source_hours": SOURCE_HOURS}
 
 # what an investigator may ask for: views over the pieces
 LATEST_FINDINGS = (
     "SELECT * FROM findings_history QUALIFY row_number() OVER (PARTITION BY id ORDER BY revision DESC) = 1"
 )
 EVENTS_FULL = "SELECT e.*, s.* EXCLUDE (shape_id, batch) FROM events e LEFT JOIN shapes s ON e.shape_id = s.shape_id"
-VIEWS = {"findings": LATEST_FINDINGS, "events_full": EVENTS_FULL}
+# Each act once: mains of several logs of one system that tell the same (as detectors/folding.py counts them, here within
+# 5 s of each other), with what outcomes told later. `told_by`: the sources, `records`: how many events were folded.
+ACTS = """
+WITH told AS (
+  SELECT *, coalesce(activity_key, event_id) AS act, lag(occurred_at) OVER of_act AS before_at
+  FROM events WHERE record_role = 'main'
+  WINDOW of_act AS (PARTITION BY site, system, coalesce(activity_key, event_id) ORDER BY occurred_at, source, position)
+), runs AS (
+  SELECT * EXCLUDE (before_at),
+    count_if(before_at IS NULL OR occurred_at - before_at > INTERVAL 5 SECOND)
+      OVER (PARTITION BY site, system, act ORDER BY occurred_at, source, position) AS run
+  FROM told
+), numbered AS (
+  SELECT *, row_number() OVER (PARTITION BY site, system, act, run, source ORDER BY occurred_at, position) AS number
+  FROM runs
+), folded AS (
+  SELECT * EXCLUDE (act, run, number)
+      REPLACE (coalesce(rows, max(rows) OVER same) AS rows, coalesce(bytes, max(bytes) OVER same) AS bytes,
+               CASE WHEN rows IS NULL AND max(rows) OVER same IS NOT NULL THEN 'known' ELSE rows_kind END AS rows_kind,
+               CASE WHEN bytes IS NULL AND max(bytes) OVER same IS NOT NULL THEN 'known' ELSE bytes_kind END AS bytes_kind),
+    min(event_id) OVER same AS act_id, list_sort(list(source) OVER same) AS told_by, count(*) OVER same AS mains
+  FROM numbered
+  WINDOW same AS (PARTITION BY site, system, act, run, number)
+), later AS (
+  SELECT m.act_id, last(o.outcome ORDER BY o.occurred_at) FILTER (o.outcome <> 'unknown') AS outcome,
+    last(o.error_code ORDER BY o.occurred_at) FILTER (o.error_code IS NOT NULL) AS error_code,
+    max(o.rows) AS rows, max(o.bytes) AS bytes, max(o.bytes_kind) FILTER (o.bytes IS NOT NULL) AS bytes_kind,
+    max(o.duration_seconds) AS duration_seconds, count(*) AS outcomes
+  FROM (SELECT * FROM events WHERE record_role = 'outcome' AND activity_key IS NOT NULL) o
+  ASOF JOIN (SELECT site, system, source, activity_key, occurred_at, act_id FROM folded) m
+    ON o.site = m.site AND o.system = m.system AND o.source = m.source AND o.activity_key = m.activity_key
+    AND o.occurred_at >= m.occurred_at
+  GROUP BY m.act_id
+)
+SELECT f.* EXCLUDE (mains) REPLACE (
+    coalesce(l.outcome, f.outcome) AS outcome, coalesce(l.error_code, f.error_code) AS error_code,
+    coalesce(f.rows, l.rows) AS rows, CASE WHEN f.rows IS NULL AND l.rows IS NOT NULL THEN 'known' ELSE f.rows_kind END AS rows_kind,
+    coalesce(l.bytes, f.bytes) AS bytes, coalesce(l.bytes_kind, f.bytes_kind) AS bytes_kind,
+    coalesce(f.duration_seconds, l.duration_seconds) AS duration_seconds),
+  f.mains + coalesce(l.outcomes, 0) AS records
+FROM folded f LEFT JOIN later l ON f.act_id = l.act_id
+QUALIFY row_number() OVER (PARTITION BY f.act_id ORDER BY f.outcome = 'unknown', f.source, f.position) = 1
+"""
+VIEWS = {"findings": LATEST_FINDINGS, "events_full": EVENTS_FULL, "acts": ACTS}
 
 
 def sql_type(dtype: pl.DataType) -> str:

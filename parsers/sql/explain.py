@@ -8,14 +8,15 @@ from typing import Any
 import polars as pl
 
 from config.catalogue import Catalogue
-from parsers.sql import meaning, understand
-from parsers.sql.facts import LooseTest, Slot, StatementFacts
+from parsers.sql import meaning, splitting, understand
+from parsers.sql.facts import LooseTest, Slot, StatementFacts, passes_all
 from parsers.sql.lexer import Scan, exact_shape, known, literal_places, scan, value_of
 from parsers.sql.masking import credentials
 from parsers.sql.structure import Limit, Statement, Structure
 
 Flagger = Callable[[StatementFacts, str], Iterable[Mapping[str, str]]]
 MAX_SHOWN_CODES = 100
+MAX_BOUND_DIGITS = 20  # MySQL's idiom for "no limit" is 18446744073709551615
 
 
 def explain(
@@ -33,6 +34,7 @@ def explain(
     would raise. `structure`: what a worker made of the text. `parameters`: bound values in order, where they are known.
     """
     dialect = known(dialect)
+    text = text.encode("utf-8", "backslashreplace").decode()  # lone surrogates are no text
     scanned = scan(text, dialect)
     values = _Values(scanned, list(parameters or ()))
     structure = structure if structure is not None else understand.structure(text, dialect)
@@ -48,7 +50,7 @@ def _pieces(scanned: Scan, values: _Values, count: int) -> list[tuple[str, int]]
     whole = [(_hidden(exact_shape(scanned), scanned.dialect), 0)] * count
     if count == 1:
         return whole
-    spans = understand.spans(scanned)
+    spans = splitting.spans(scanned)
     if len(spans) != count:
         return whole
     shapes = (exact_shape(scan(scanned.text[start:end], scanned.dialect)) for start, end in spans)
@@ -57,7 +59,7 @@ def _pieces(scanned: Scan, values: _Values, count: int) -> list[tuple[str, int]]
     ]
 
 
-_SECRET_WORDS = frozenset({"password", "passwd", "pwd", "secret", "passphrase", "passfile"})
+_SECRET_WORDS = frozenset({"password", "old_password", "passwd", "pwd", "secret", "passphrase", "passfile"})
 _SECRET_NOISE = frozenset({"password", "values", "random", "with", "by", "as", "=", ":", "(", "hash", "encrypted"})
 _NO_SECRET = frozenset(
     {
@@ -102,7 +104,9 @@ def _hidden(shape: str, dialect: str) -> str:
     for at, token in enumerate(tokens):
         word = token.lower()
         before = [earlier.lower() for earlier in tokens[max(0, at - 3) : at]]
-        if word not in secret and not (word in {"by", "as"} and "identified" in before):
+        listed = word == "," and behind == scanned.tokens[at][1] and tokens[0].lower() == "grant"  # IDENTIFIED BY a, b
+        new = word == "set" and "keystore" in folded and "identified" in folded
+        if word not in secret and not listed and not new and not (word in {"by", "as"} and "identified" in before):
             continue
         after = at + 1
         while after < len(tokens) and tokens[after].lower() in _SECRET_NOISE:
@@ -142,15 +146,7 @@ def is_loose(test: LooseTest, values: list[str] | None) -> bool:
     """Whether a predicate with this value lets everything pass. An unknown value is taken to restrict."""
     if not values:
         return False
-    value = values[0].strip()
-    if test.test == "all_wildcards":
-        return not value.strip("%*.?^$") or value in {".*", "^.*$", "[^x]*"}
-    if test.test == "empty":
-        return not value or value in {"0", "-1"}
-    try:
-        return float(value) <= 0
-    except ValueError:
-        return not value
+    return passes_all(test, values[0])
 
 
 def restriction_of(facts: StatementFacts, values: _Values) -> str | None:
@@ -161,6 +157,12 @@ def restriction_of(facts: StatementFacts, values: _Values) -> str | None:
     return facts.loose_restriction if loose and all(loose) else facts.restriction
 
 
+def _dangerous(facts: StatementFacts, values: _Values) -> list[str]:
+    tests = facts.loose_write
+    bare = tests and all(is_loose(test, values.of(test.kind, test.ordinal)) for test in tests)
+    return sorted({*facts.dangerous, "unrestricted_write"}) if bare else list(facts.dangerous)
+
+
 def bound_of(limits: Iterable[Limit], values: _Values) -> int | None:
     """Greatest number of rows that the limits of a statement let through."""
     found: list[int] = []
@@ -169,7 +171,7 @@ def bound_of(limits: Iterable[Limit], values: _Values) -> int | None:
             found.append(1)
             continue
         held = values.of(limit.kind, limit.ordinal)
-        if held and held[0].strip().isdigit() and len(held[0]) < 19:
+        if held and held[0].strip().isdecimal() and len(held[0]) <= MAX_BOUND_DIGITS:
             found.append(max(0, int(held[0]) - limit.below))
     return min(found, default=None)
 
@@ -194,6 +196,9 @@ def _object(
     statement: Statement, catalogue: Catalogue, values: _Values, shape: str, before: int, flagged: Flagger | None
 ) -> dict[str, Any]:
     facts = meaning.statement_facts(statement, catalogue)
+    judged = facts
+    if facts.restriction is None:  # no table of class A: how well those of other classes are narrowed
+        judged = meaning.statement_facts(statement, catalogue, every_class=True)
     if facts.understood != "ast":
         shape = credentials(pl.Series([shape]))[0]
     aggregate = (
@@ -209,7 +214,7 @@ def _object(
         "writes": list(facts.writes),
         "output_classes": list(facts.output_classes),
         "used_classes": list(facts.used_classes),
-        "restriction": restriction_of(facts, values),
+        "restriction": restriction_of(judged, values),
         "bound": bound_of(_limits(statement), values),
         "destination": facts.destination,
         "aggregate": aggregate,
@@ -221,7 +226,7 @@ def _object(
         "audit_change": facts.audit_change,
         "privilege_change": facts.privilege_change,
         "identity_switch": facts.identity_switch,
-        "dangerous": list(facts.dangerous),
+        "dangerous": _dangerous(facts, values),
         "injection": list(facts.injection),
         "slots": [_slot(slot, before) for slot in facts.slots],
         "flagged": [dict(item) for item in flagged(facts, shape)] if flagged is not None else [],

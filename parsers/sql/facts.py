@@ -9,27 +9,11 @@ values (bound, offset, patient keys, `id > 0`, `LIKE '%'`) is told by slots and 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 Understood = Literal["ast", "lexical", "none"]
-
-SLOT_ROLES = frozenset(
-    {
-        "patient_key",
-        "key",
-        "limit",
-        "offset",
-        "date",
-        "pattern",
-        "path",
-        "dynamic_sql",
-        "tenant",
-        "drug",
-        "prescriber",
-        "value",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +31,33 @@ class Slot:
     count: int = 1
 
 
+# Values that narrow nothing: a pattern that everything has (of LIKE or of a regular expression), and what no key is.
+EVERYTHING = r"^(?:[%_*.?+^$]*|\.\{[01],\}|[\^]?\(?(?:\[\^x\]|\[\\s\\S\])[*+]\)?[$]?)$"
+NO_KEY = ("", "0", "-1")
+
+
 @dataclass(frozen=True, slots=True)
 class LooseTest:
     """A predicate that restricts nothing when its value is trivial: `id > 0`, `name LIKE '%'`."""
 
     kind: Literal["literal", "bind"]
     ordinal: int
-    test: Literal["not_positive", "all_wildcards", "empty"]
+    test: Literal["not_positive", "at_most_one", "all_wildcards", "empty", "no_key"]
+
+
+def passes_all(test: LooseTest, value: str) -> bool:
+    """Whether a predicate with this value lets everything pass."""
+    value = value.strip()
+    if test.test == "all_wildcards":
+        return re.search(EVERYTHING, value) is not None
+    if test.test == "empty":
+        return not value
+    if test.test == "no_key":
+        return value in NO_KEY
+    try:
+        return float(value) <= (1 if test.test == "at_most_one" else 0)
+    except ValueError:
+        return not value
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +88,7 @@ class StatementFacts:
     identity_switch: bool = False
     schema_change: bool = False
     dangerous: tuple[str, ...] = ()
+    loose_write: tuple[LooseTest, ...] = ()  # when every one of them holds, `dangerous` has unrestricted_write too
     injection: tuple[str, ...] = ()
+    key_kinds: tuple[str, ...] = ()  # what the values of its key slots are keys of
     slots: tuple[Slot, ...] = field(default_factory=tuple)

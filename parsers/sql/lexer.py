@@ -112,7 +112,7 @@ _WORD = {
     "postgres": rf"[{_LETTER}$][{_LETTER}0-9$]*+",
     # MySQL: a name may begin with digits; six and more are taken for a number, for privacy
     "mysql": rf"[{_LETTER}$][{_LETTER}0-9$]*+|(?!0[xX][0-9a-fA-F]++(?![{_LETTER}0-9$]))(?!0[bB][01]++(?![{_LETTER}0-9$]))"
-    rf"(?![0-9]++[eE][0-9]++(?![{_LETTER}0-9$]))(?![0-9_]{{6}})[0-9]++[{_LETTER}$][{_LETTER}0-9$]*+",
+    rf"(?![0-9]++[eE][+-]?[0-9]++(?![{_LETTER}0-9$]))(?![0-9_]{{6}})[0-9]++[{_LETTER}$][{_LETTER}0-9$]*+",
     "oracle": rf"[{_LETTER}$\#][{_LETTER}0-9$\#]*+",
     "tsql": rf"[{_LETTER}$\#][{_LETTER}0-9$\#@]*+",
 }
@@ -551,7 +551,7 @@ def numbered_scan(scanned: Scan) -> str:
         elif kind == "quoted":
             parts.append(_requoted(source, scanned.dialect))
         else:
-            parts.append(source)
+            parts.append(max(source, " "))  # a control character parts words, and is none
     return "".join(parts).strip()
 
 

@@ -10,18 +10,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise, zip_longest
 
 from parsers.sql import signs
+from parsers.sql.constants import unescaped
 from parsers.sql.lexer import Scan, cut_by_comment, name_of, normalised, scan, value_of
 
 MAX_STRINGS = 32  # strings looked into, a text
 MAX_STRING = 65_536  # characters of one that are looked at
 MAX_NESTING = 3
+MAX_WORDS = 96 * 1024  # tokens that are read one by one, a text; what stands between its head and its tail is skimmed
+TAIL_WORDS = 32 * 1024
 MAX_NAMES = 1_000
 
+_CHANGES = frozenset({"insert", "update", "delete", "execute", "merge"})
 _RUNS_TEXT = frozenset(
     {"call", "execute", "prepare", "declare", "begin", "create", "other"}
 )  # verbs whose strings may be code
+
+
+# T-SQL: FROM patients (NOLOCK), which is no function
+_TABLE_HINTS = frozenset(
+    {
+        "nolock", "readuncommitted", "readcommitted", "readcommittedlock", "repeatableread", "serializable", "snapshot", "holdlock", "readpast",
+        "updlock", "xlock", "rowlock", "paglock", "tablock", "tablockx", "nowait", "index", "forceseek", "forcescan", "noexpand",
+    }
+)  # fmt: skip
+_JOBS = frozenset({"schedule", "schedule_in_database"})  # pg_cron's: the string is run later
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +83,56 @@ def lexical_statements(scanned: Scan, depth: int = 0) -> list[Lexical]:
     """One for every statement between semicolons (bodies of blocks are cut too: each piece is read by itself)."""
     pieces = list(_pieces(scanned))
     found = [_statement(piece, scanned, depth) for piece in pieces]
-    if len(found) > 1 and _stacked(found):
+    if found and (len(found) > 1 or scanned.dialect == "tsql") and _stacked(found):
         found[-1] = replace(found[-1], injection=_merged(found[-1].injection, ("stacked",)))
     if found and cut_by_comment(scanned):
-        found[-1] = replace(found[-1], comment_terminated=True)
+        # A batch of a program holds several statements too, but ends in no comment that eats its own quote.
+        changes = found[0].verb == "select" and any(part.verb in _CHANGES for part in found[1:])
+        stacked = _merged(found[-1].injection, ("stacked",)) if changes else found[-1].injection
+        found[-1] = replace(found[-1], comment_terminated=True, injection=stacked)
     return found
+
+
+def lexical_whole(scanned: Scan) -> Lexical:
+    """All statements together; of a text of very many tokens, head and tail by words and the middle skimmed."""
+    tokens = scanned.tokens
+    if len(tokens) <= MAX_WORDS:
+        return together(lexical_statements(scanned))
+    head, tail = tokens[: MAX_WORDS - TAIL_WORDS], tokens[-TAIL_WORDS:]
+    middle = scanned.text[head[-1][1] : tail[0][2]]
+    parts = [*lexical_statements(replace(scanned, tokens=head)), *lexical_statements(replace(scanned, tokens=tail))]
+    return together([*parts, _skimmed(middle, scanned.dialect)])
+
+
+def lexical_long(text: str, dialect: str) -> Lexical:
+    """The same of a text that is too long to be cut into tokens at all; of one beyond MAX_LONG, of its two ends."""
+    if len(text) > MAX_LONG:
+        text = f"{text[: MAX_LONG - TAIL_LONG]} {text[-TAIL_LONG:]}"
+    head, tail = text[: MAX_WORDS - TAIL_WORDS], text[-TAIL_WORDS:]
+    parts = [*lexical_statements(scan(head, dialect)), *lexical_statements(scan(tail, dialect))]
+    return together([*parts, _skimmed(text[len(head) - MAX_SKIMMED :], dialect)])  # the tail may begin in quotes
+
+
+MAX_LONG = 2 << 20  # characters; no record of a log is half as long
+TAIL_LONG = 256 * 1024
+MAX_SKIMMED = 512  # characters of overlap, so that no name is cut in two
+_NAMED = re.compile(
+    r"\b(?:from|join|into|update|table|using|copy)\b[\s(]{1,64}+(?:only\s{1,8}+)?+([\w.$#@\"`\[\]]{1,256}+)",
+    re.IGNORECASE,
+)
+_CALLED = re.compile(r"\b([A-Za-z_]\w{3,63}+)\s?+\(")
+
+
+def _skimmed(text: str, dialect: str) -> Lexical:
+    """Names behind the words that tables follow, and dangerous routines: no quote or comment is minded."""
+    names = dict.fromkeys(normalised(found[1].translate(_UNQUOTED)) for found in _NAMED.finditer(text))
+    tables = [name for name in names if name and name.lower() not in signs.NEVER_NAMES]
+    calls = dict.fromkeys(found[1].lower() for found in _CALLED.finditer(text))
+    dangerous = {code for name in calls for code in signs.ROUTINES[dialect].get(name, ())}
+    return Lexical(tables=tuple(tables[:MAX_NAMES]), dangerous=tuple(sorted(dangerous)), balanced=False)
+
+
+_UNQUOTED = str.maketrans("", "", '"`[]')
 
 
 def together(parts: list[Lexical]) -> Lexical:
@@ -108,20 +168,35 @@ def _merged(*parts: tuple[str, ...]) -> tuple[str, ...]:
 
 def _pieces(scanned: Scan) -> Iterator[list[Word]]:
     piece: list[Word] = []
+    escape = False  # behind the bracket of `{OJ …}`, `{d '…'}`
     for token in scanned.tokens:
         kind, source = token[0], scanned.source(token)
         if kind == "op" and source == ";":
             if piece:
                 yield piece
             piece = []
+        elif escape and source.lower() in signs.ODBC_ESCAPES:
+            pass
         elif kind == "word":
-            piece.append((kind, normalised(source).lower()))
+            piece += [(kind, part) for part in _parts(source)]
+        elif kind == "op" and (source < " " or source in "{}"):
+            escape = source == "{"
+            continue  # a control character, a bracket of ODBC's escapes: a blank
         elif kind == "quoted":
             piece.append((kind, name_of(source, scanned.dialect)))
+        elif kind == "string" and piece[-1:] == [("word", "uescape")] and piece[-2:-1] and piece[-2][0] == "quoted":
+            sign = value_of(source, scanned.dialect)  # U&"d!0061ta" UESCAPE '!'
+            piece[-2:] = [("quoted", unescaped(piece[-2][1], sign) if len(sign) == 1 else piece[-2][1])]
         elif kind == "exec" or kind != "execend":
             piece.append((kind, source))
+        escape = False
     if piece:
         yield piece
+
+
+def _parts(word: str) -> list[str]:
+    """A word in lower case; blanks that only Unicode knows part it (the tree has them part words too)."""
+    return [word.lower()] if word.isascii() else normalised(word).lower().split()
 
 
 def _statement(words: list[Word], scanned: Scan, depth: int) -> Lexical:
@@ -143,8 +218,10 @@ def _statement(words: list[Word], scanned: Scan, depth: int) -> Lexical:
     dangerous = _dangerous(verb, flow, calls, plain, dialect)
     dynamic = bool(re.search(signs.DYNAMIC[dialect], flow))
     # A string that is only stored or compared is data, whatever it looks like.
-    runs = dynamic or verb in _RUNS_TEXT or bool(dangerous & {"sql_function", "link"}) or depth > 0
+    runs = dynamic or verb in _RUNS_TEXT or dangerous & {"sql_function", "link"} or depth > 0 or _JOBS & set(calls)
     strings = _sql_strings(plain, dialect) if runs else ()
+    if dialect == "oracle" and "xmltable" in calls:
+        strings += _xquery_tables(plain)
     inner = _inside(strings, dialect, depth)
     own = Lexical(
         verb=verb,
@@ -153,12 +230,12 @@ def _statement(words: list[Word], scanned: Scan, depth: int) -> Lexical:
         identifiers=tuple(dict.fromkeys(text for kind, text in plain if kind == "quoted" or (kind == "word" and text not in signs.KEYWORDS)))[:MAX_NAMES],
         calls=calls[:MAX_NAMES],
         dangerous=tuple(sorted(dangerous)),
-        injection=tuple(sorted(_injection(flow, calls, tables))),
+        injection=tuple(sorted(_injection(flow, calls, tables, dialect))),
         dump_tool=_dump_tool(words, flow, tables, dialect),
         destination=_destination(flow, verb, calls),
         dynamic=dynamic,
         audit_change=_audit_change(flow, plain, calls, tables, verb, dialect),
-        privilege_change=bool(re.search(signs.PRIVILEGE, flow)) or any(t.lower() in signs.ACCOUNT_TABLES for t in writes),
+        privilege_change=_privilege_change(flow, plain, calls, writes, dialect),
         identity_switch=bool(re.search(signs.IDENTITY, flow)),
         schema_change=verb in {"create", "alter", "drop", "truncate"} and not re.match(r"(?:create|drop) (?:global |local )?temp", flow),
         sql_strings=strings,
@@ -211,7 +288,7 @@ class _Tables:
     def __init__(self, words: list[Word], dialect: str) -> None:
         self.words = words
         self.dialect = dialect
-        self.read: dict[str, None] = {}
+        self.read: dict[str, int] = {}  # where it stands first
         self.written: dict[str, None] = {}
         self.targets: dict[str, None] = {}  # of UPDATE and DELETE: may be an alias
         self.aliases: dict[str, str] = {}
@@ -219,7 +296,11 @@ class _Tables:
     def found(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         self._walk()
         ctes = self._ctes()
-        sure = {**self.read, **self.written}
+        for name, at in self.read.items():  # WITH t AS (SELECT … FROM t): inside, t is the table
+            start, stop = ctes.get(name.lower(), (0, 0))
+            if start < at < stop:
+                del ctes[name.lower()]
+        sure = dict.fromkeys([*self.read, *self.written])
         targets = [name for name in self.targets if name.lower() not in self.aliases or name in sure]
         names = dict.fromkeys([*sure, *targets])
         keep = [name for name in names if name.lower() not in ctes and name.lower() not in signs.NOT_TABLES]
@@ -236,19 +317,27 @@ class _Tables:
             kind, text = words[at]
             if kind == "op":
                 if text == "(":
-                    argument = at > 0 and words[at - 1][0] == "word" and words[at - 1][1] in signs.FROM_INSIDE
-                    stack.append(("argument" if argument else "", listing))
+                    before = words[at - 1] if at else ("", "")
+                    argument = before[0] == "word" and before[1] in signs.FROM_INSIDE
+                    stack.append(("argument" if argument else before[1], listing))
                     listing = ""
                     expect = expect if expect == "read" else ""
                 elif text == ")":
-                    expect, listing = "", stack.pop()[1] if stack else ""
+                    opened, listing = stack.pop() if stack else ("", "")
+                    expect = "read" if opened == "opendatasource" else ""  # OPENDATASOURCE(…).db.dbo.t
                 elif text == ",":
                     expect = listing
                 at += 1
                 continue
+            if text == "top" and expect and words[at + 1 : at + 2] == [("op", "(")]:  # T-SQL: UPDATE TOP (9) t
+                at = next((i + 1 for i in range(at, len(words)) if words[i] == ("op", ")")), len(words))
+                continue
             if kind == "word" and text in signs.KEYWORDS and not (expect and self._as_name(at)):
                 expect, listing = self._keyword(at, expect, listing, inside=stack[-1][0] if stack else "")
                 at += 1
+                continue
+            if text == "tables" and at == 1 and words[0][1] == "lock":  # MySQL: LOCK TABLES a READ, b WRITE
+                expect, at = "read", at + 1
                 continue
             if expect and kind in {"word", "quoted"}:
                 at = self._name(at, expect)
@@ -281,6 +370,24 @@ class _Tables:
             )
         if word == "delete":  # T-SQL and MySQL: DELETE a FROM table a
             return ("", "") if before in {"on", "or", ",", "grant", "after", "before", "then"} else ("target", "target")
+        if word == "replace" and at == 0:  # MySQL's
+            return "write", ""
+        if word == "insert":  # MySQL and T-SQL need no INTO
+            clause = before in {
+                "on",
+                "or",
+                ",",
+                "grant",
+                "revoke",
+                "deny",
+                "after",
+                "before",
+                "then",
+                "for",
+                "of",
+                "instead",
+            }
+            return ("", "") if clause else ("write", "")
         if word in signs.BEFORE_WRITE:
             first = self.words[0][1]
             return (
@@ -288,14 +395,19 @@ class _Tables:
             ), ""
         if word in signs.NOISE:
             return expect, listing
+        if word == "with" and listing and self.words[at + 1 : at + 2] == [("op", "(")]:
+            return "", listing  # T-SQL's hints of a table: FROM a WITH (NOLOCK), b
         if word in signs.ENDS_FROM:
             return "", ""
         return "", listing
 
     def _as_name(self, at: int) -> bool:
-        """A word that may also be a name, where a name must come."""
-        before = self.words[at - 1][1] if at else ""
-        return self.words[at][1] in signs.SOFT and before in {"into", "from", "join", "update", "."}
+        """A word that may also be a name, where a name must come: `FROM user`, `FROM end`, not `FROM lateral (`."""
+        word, before = self.words[at][1], self.words[at - 1][1] if at else ""
+        called = self.words[at + 1 : at + 2] == [("op", "(")]
+        if word in signs.SOFT:  # with a bracket behind it also `CREATE INDEX … ON user (id)`, not GRANT … ON SCHEMA s
+            return before in signs.BEFORE_NAME or before in {",", "."} or (before == "on" and called)
+        return before in signs.BEFORE_NAME and word not in signs.NEVER_NAMES and not called
 
     def _grants(self) -> bool:
         """ON of GRANT, REVOKE, CREATE INDEX/TRIGGER/POLICY, COMMENT, AUDIT: a table follows."""
@@ -308,12 +420,11 @@ class _Tables:
         """Read a dotted name at `at`; index of what follows it (and its alias)."""
         words = self.words
         parts = [words[at][1]]
+        begun = at
         at += 1
-        while (
-            at + 1 < len(words) and words[at] in {("op", "."), ("op", "..")} and words[at + 1][0] in {"word", "quoted"}
-        ):
-            parts += [""] * (words[at][1] == "..") + [words[at + 1][1]]
-            at += 2
+        while (after := self._after_dots(at)) and after < len(words) and words[after][0] in {"word", "quoted"}:
+            parts.append(words[after][1])
+            at = after + 1
         name = ".".join(part for part in parts if part)
         if self.dialect == "oracle" and at + 1 < len(words) and words[at] == ("op", "@"):
             name, at = f"{name}@{words[at + 1][1]}", at + 2
@@ -324,25 +435,38 @@ class _Tables:
             and words[at] == ("op", "(")
             and expect == "read"
             and words[0][1] not in {"copy", "create", "alter", "grant"}
+            and not (self.dialect == "tsql" and words[at + 1 : at + 2] and words[at + 1][1] in _TABLE_HINTS)
         ):
             return at  # a function that yields rows
-        {"read": self.read, "write": self.written, "target": self.targets}[expect][name] = None
+        if expect == "read":
+            self.read.setdefault(name, begun)
+        else:
+            (self.written if expect == "write" else self.targets)[name] = None
         if at < len(words) and words[at] == ("word", "as"):
             at += 1
         if at < len(words) and (
             words[at][0] == "quoted" or (words[at][0] == "word" and words[at][1] not in signs.KEYWORDS)
         ):
-            if expect != "write":
+            if expect != "write" and words[at][1].lower() != name.lower():
                 self.aliases.setdefault(words[at][1].lower(), name)
             at += 1
         return at
 
-    def _ctes(self) -> set[str]:
-        """Names that WITH defines: a name before AS (, or before a bracketed column list and AS (."""
+    def _after_dots(self, at: int) -> int:
+        """Index behind the dots at `at`, 0 when there are none."""
+        start = at
+        while at < len(self.words) and self.words[at] in {("op", "."), ("op", "..")}:
+            at += 1
+        return at if at > start else 0
+
+    def _ctes(self) -> dict[str, tuple[int, int]]:
+        """Names that WITH defines, a name before AS (, or before a bracketed column list and AS (; and where their query stands."""
         words = self.words
         if not any(kind == "word" and text == "with" for kind, text in words):
-            return set()
-        names: set[str] = set()
+            return {}
+        recursive = any(text == "recursive" for _, text in words)
+        names: dict[str, tuple[int, int]] = {}
+        bodies: dict[int, str] = {}
         opened: list[int] = []
         closed: dict[int, int] = {}
         for at, (kind, text) in enumerate(words):
@@ -350,6 +474,8 @@ class _Tables:
                 continue
             if text == ")" and opened:
                 closed[at] = opened.pop()
+                if (named_here := bodies.get(closed[at])) is not None and not recursive:
+                    names[named_here] = (closed[at], at)
             elif text == "(":
                 opened.append(at)
                 back = at - 1
@@ -358,7 +484,8 @@ class _Tables:
                 if back > 0 and words[back] == ("word", "as"):
                     named = closed.get(back - 1, back) - 1
                     if named >= 0 and words[named][0] in {"word", "quoted"}:
-                        names.add(words[named][1].lower())
+                        bodies[at] = words[named][1].lower()
+                        names.setdefault(bodies[at], (0, 0))
         return names
 
 
@@ -372,6 +499,7 @@ def _dangerous(verb: str, flow: str, calls: tuple[str, ...], words: list[Word], 
         verb == "drop"
         and len(words) > 1
         and words[1][1] in {"table", "database", "schema", "view", "user", "materialized", "tablespace"}
+        and not any(word[1].startswith("#") for word in words[2:6])  # a temporary table
     ):
         found.add("drop")
     if verb == "truncate" or re.search(r"^alter table \S+ truncate partition", flow):
@@ -383,7 +511,7 @@ def _dangerous(verb: str, flow: str, calls: tuple[str, ...], words: list[Word], 
     return found
 
 
-def _injection(flow: str, calls: tuple[str, ...], tables: tuple[str, ...]) -> set[str]:
+def _injection(flow: str, calls: tuple[str, ...], tables: tuple[str, ...], dialect: str) -> set[str]:
     found = {code for pattern, code in signs.INJECTION if re.search(pattern, flow)}
     dictionary = any(signs.is_dictionary(name) for name in tables)
     if (
@@ -392,8 +520,13 @@ def _injection(flow: str, calls: tuple[str, ...], tables: tuple[str, ...]) -> se
         and not all(signs.is_dictionary(name) for name in tables)
     ):
         found.add("dictionary")
+    asks = "( select" in flow and re.match(r"\(* ?(?:select|update|delete)\b", flow)
+    if dictionary and asks and not all(signs.is_dictionary(name) for name in tables):
+        found.add("dictionary")  # what tables there are, asked within a question about something else
     if signs.ERROR_BASED & set(calls):
         found.add("dictionary")
+    if dialect == "tsql" and re.search(signs.BEHIND_A_QUERY, flow):
+        found.add("stacked")
     if signs.DELAYS & set(calls) and re.search(r"\b(?:where|and|or|having|case|if|union)\b", flow):
         found.add("delay")
     return found
@@ -401,6 +534,8 @@ def _injection(flow: str, calls: tuple[str, ...], tables: tuple[str, ...]) -> se
 
 def _stacked(found: list[Lexical]) -> bool:
     """A query, and behind it something that no program sends together with a query."""
+    if found[0].verb == "select" and "os_command" in found[0].dangerous:
+        return True  # SQL Server needs no semicolon
     return found[0].verb == "select" and any(
         part.verb in {"drop", "grant", "revoke", "truncate", "alter", "create"}
         or "os_command" in part.dangerous
@@ -450,6 +585,23 @@ def _audit_change(
     return False
 
 
+def _privilege_change(
+    flow: str, words: list[Word], calls: tuple[str, ...], writes: tuple[str, ...], dialect: str
+) -> bool:
+    """Grants, roles, accounts, passwords; and settings that give rights, by name or (sp_configure) by string."""
+    if re.search(signs.PRIVILEGE, flow) or any(name.lower() in signs.ACCOUNT_TABLES for name in writes):
+        return True
+    if re.search(signs.SETS, flow) and any(
+        re.match(signs.RIGHTS_SETTING, text.lower()) for kind, text in _targets(words) if kind != "op"
+    ):
+        return True
+    if "sp_configure" in calls:
+        return any(
+            kind == "string" and re.match(signs.RIGHTS_SETTING, value_of(text, dialect).lower()) for kind, text in words
+        )
+    return False
+
+
 def _targets(words: list[Word]) -> Iterator[Word]:
     """What SET and its like may name: words before = or TO, dotted names joined, variables without their @@."""
     for at, (kind, text) in enumerate(words):
@@ -469,14 +621,50 @@ def _sql_strings(words: list[Word], dialect: str) -> tuple[str, ...]:
         if kind != "string":
             continue
         named = at > 1 and words[at - 1] == ("op", "(") and words[at - 2][1].lower() in signs.TABLE_FUNCTIONS
-        if named or len(text) > 8:
-            value = value_of(text[:MAX_STRING], dialect)
+        linked = words[at + 1 : at + 2] in _LINKS and words[at - 1 : at] not in _LINKS
+        if named or linked or len(text) > 8:
+            value = _joined(words, at, dialect) if linked else value_of(text[:MAX_STRING], dialect)
+            if words[max(0, at - 2) : at] == [("word", "format"), ("op", "(")]:
+                value = _formatted(value, words, at, dialect)
             value = f"table {value}" if named else value
             if named or re.match(signs.LOOKS_LIKE_SQL, value):
                 found.append(value)
                 if len(found) == MAX_STRINGS:
                     break
     return tuple(found)
+
+
+def _formatted(value: str, words: list[Word], at: int, dialect: str) -> str:
+    """format('select * from %I', 'patients'): the strings behind the first put in, whatever their numbers."""
+    parts = value.split("%", MAX_STRINGS)
+    given = [
+        value_of(text[:MAX_STRING], dialect) if kind == "string" else " "
+        for (before, (kind, text)) in pairwise(words[at : at + 4 * MAX_STRINGS])
+        if before == ("op", ",")
+    ]
+    put = [f"{one}{part.lstrip('0123456789$-')[1:]}" for one, part in zip_longest(given, parts[1:], fillvalue="")]
+    return "".join([parts[0], *put])[:MAX_STRING]
+
+
+def _xquery_tables(words: list[Word]) -> tuple[str, ...]:
+    """Queries of the tables that XQuery text names."""
+    texts = [text[:MAX_STRING] for kind, text in words if kind == "string"]
+    named = [found for text in texts for found in re.findall(signs.XQUERY_TABLE, text)]
+    return tuple(f"table {schema}.{name}" for schema, name in named[:MAX_STRINGS])
+
+
+_LINKS = ([("op", "||")], [("op", "+")])
+
+
+def _joined(words: list[Word], at: int, dialect: str) -> str:
+    """`'select * from ' || 'pati' || x`: the strings of a chain, a blank for what is not known."""
+    parts: list[str] = []
+    for kind, text in words[at : at + 2 * MAX_STRINGS : 2]:
+        parts.append(value_of(text[:MAX_STRING], dialect) if kind == "string" else " ")
+        at += 2
+        if words[at - 1 : at] not in _LINKS:
+            break
+    return "".join(parts)[:MAX_STRING]
 
 
 def _inside(strings: tuple[str, ...], dialect: str, depth: int) -> Lexical | None:

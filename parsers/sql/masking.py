@@ -30,7 +30,10 @@ _TOLD_MARK = r"(?i)pass|pwd|identified|secret"
 _CARRIERS = (
     (r"(?i)\b(identified\s+(?:with\s+\S+\s+)?(?:by|as))\s+[^\s;'\"⟦][^;'\"]*(['\"])", f"${{1}} {CREDENTIAL} ${{2}}"),
     (r"(?i)\b(identified\s+(?:with\s+\S+\s+)?(?:by|as))\s+[^\s;'\"⟦][^;'\"]*", f"${{1}} {CREDENTIAL}"),
-    (r"(?i)\b(sp_password|sp_addlogin|sp_addlinkedsrvlogin|sp_addremotelogin)\b[^;\r\n]*", f"${{1}} {CREDENTIAL}"),
+    (
+        r"(?i)\b(sp_password|sp_addlogin|sp_addlinkedsrvlogin|sp_addremotelogin|sp_setapprole|sp_approlepassword)\b[^;\r\n]*",
+        f"${{1}} {CREDENTIAL}",
+    ),
     (r"(?i)\b(conn|connect|expdp|impdp|exp|imp|sqlplus|sqlldr|rman)(\s+)[^\s/@]+/\S+", f"${{1}}${{2}}{CREDENTIAL}"),
     (r"(^|\s)(--password[= ]|-p)[^\s=]\S*", f"${{1}}${{2}}{CREDENTIAL}"),
     (r"(?i)(@\w*(?:passw|pwd)\w*\s*=\s*)\S+", f"${{1}}{CREDENTIAL}"),

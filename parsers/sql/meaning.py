@@ -5,27 +5,18 @@ Pure and cheap: a new catalogue means calling this again, never parsing again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from config.catalogue import CLASS_A, KEY_ROLES, Catalogue, Column, Table
 from parsers.sql.facts import LooseTest, Slot, StatementFacts
-from parsers.sql.structure import Block, Condition, Limit, Pred, Ref, Refs, SlotUse, Statement, Structure
+from parsers.sql.narrowing import LEVELS, NONE, Narrow, Pools, conjuncts
+from parsers.sql.structure import Limit, Pred, Ref, SlotUse, Statement, Structure
+from parsers.sql.tongfang import Tongfang
 
-LEVELS = ("none", "range", "set", "point")  # weakest first
-_NONE, _RANGE, _SET, _POINT = range(4)
 _DATE_WORDS = ("date", "time", "_at", "_on", "rq", "sj", "日期", "时间")
 _UNDERSTOOD = {"none": 0, "lexical": 1, "ast": 2}
 UNKNOWN = "hw_unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class _Narrow:
-    """How well a use is narrowed: with every loose test read as restricting, and as not."""
-
-    tight: int
-    loose: int
-    tests: tuple[LooseTest, ...] = ()
 
 
 def facts(structure: Structure, catalogue: Catalogue, database: str | None = None) -> StatementFacts:
@@ -35,12 +26,14 @@ def facts(structure: Structure, catalogue: Catalogue, database: str | None = Non
     return together([statement_facts(statement, catalogue, database) for statement in structure.statements])
 
 
-def statement_facts(statement: Statement, catalogue: Catalogue, database: str | None = None) -> StatementFacts:
-    """Facts of one statement, its embedded SQL included."""
-    own = _Meaning(statement, catalogue, database).facts()
+def statement_facts(
+    statement: Statement, catalogue: Catalogue, database: str | None = None, *, every_class: bool = False
+) -> StatementFacts:
+    """Facts of one statement, its embedded SQL included. `every_class`: `restriction` is judged over tables of any class."""
+    own = Meaning(statement, catalogue, database, every_class=every_class).facts()
     if not statement.inner:
         return own
-    inner = [statement_facts(each, catalogue, database) for each in statement.inner]
+    inner = [statement_facts(each, catalogue, database, every_class=every_class) for each in statement.inner]
     if not statement.inner_output:
         inner = [_kept(f) for f in inner]
     return _embedding(own, inner, statement)
@@ -91,7 +84,8 @@ def together(parts: list[StatementFacts]) -> StatementFacts:
         dynamic=any(p.dynamic for p in parts), audit_change=any(p.audit_change for p in parts),
         privilege_change=any(p.privilege_change for p in parts), identity_switch=any(p.identity_switch for p in parts),
         schema_change=any(p.schema_change for p in parts), dangerous=_sorted_union(p.dangerous for p in parts),
-        injection=_sorted_union(p.injection for p in parts), slots=tuple(dict.fromkeys(s for p in parts for s in p.slots)),
+        injection=_sorted_union(p.injection for p in parts), key_kinds=_sorted_union(p.key_kinds for p in parts),
+        slots=tuple(dict.fromkeys(s for p in parts for s in p.slots)),
     )  # fmt: skip
 
 
@@ -118,8 +112,6 @@ def _embedding(own: StatementFacts, inner: list[StatementFacts], statement: Stat
 
 
 def _replaced(part: StatementFacts, **changes: object) -> StatementFacts:
-    from dataclasses import replace
-
     return replace(part, **changes)  # type: ignore[arg-type]
 
 
@@ -134,9 +126,12 @@ def _kept(part: StatementFacts) -> StatementFacts:
 # --- one statement -----------------------------------------------------------------------------------------------------
 
 
-class _Meaning:
-    def __init__(self, statement: Statement, catalogue: Catalogue, database: str | None) -> None:
+class Meaning:
+    def __init__(
+        self, statement: Statement, catalogue: Catalogue, database: str | None, *, every_class: bool = False
+    ) -> None:
         self.statement = statement
+        self.every_class = every_class
         self.catalogue = catalogue
         self.database = database
         self.tables: list[Table | None] = [self.lookup(name) for name in statement.tables]
@@ -165,8 +160,7 @@ class _Meaning:
                     if table.own_classes:
                         yield use, Column.model_validate({"class": table.own_classes})
             return
-        folded = name.casefold()
-        owners = [use for use in uses if (table := self.tables[use]) is not None and folded in table.columns]
+        owners = [use for use in uses if (table := self.tables[use]) is not None and table.column(name) is not None]
         if not owners:
             # No described table has it: a table that nobody described may.
             owners = [use for use in uses if self.tables[use] is None or self.tables[use].guessed] or list(uses)[:1]  # type: ignore[union-attr]
@@ -210,6 +204,7 @@ class _Meaning:
         narrow = self.restriction()
         functions, by = self.aggregate()
         tenants, missing = self.tenants()
+        dangerous, loose_write = self._dangerous()
         return StatementFacts(
             understood="lexical" if s.identifiers and reads else s.understood, reason=s.reason, verb=s.verb,
             reads=tuple(dict.fromkeys(reads)), writes=s.writes,
@@ -222,7 +217,8 @@ class _Meaning:
             tongfang=any(routine.tongfang for routine in routines) or Tongfang(self).found(),
             tenants=tenants, tenant_missing=missing, dump_tool=s.dump_tool, dynamic=s.dynamic, audit_change=s.audit_change,
             privilege_change=s.privilege_change, identity_switch=s.identity_switch, schema_change=s.schema_change,
-            dangerous=self._dangerous(), injection=s.injection, slots=tuple(self.slots()),
+            dangerous=dangerous, loose_write=loose_write, injection=s.injection, key_kinds=self.key_kinds(),
+            slots=tuple(self.slots()),
         )  # fmt: skip
 
     def _only_used(self) -> Iterator[Ref]:
@@ -232,21 +228,23 @@ class _Meaning:
                 if (ref[0], ref[1]) not in shown:
                     yield ref
 
-    def _dangerous(self) -> tuple[str, ...]:
+    def _dangerous(self) -> tuple[tuple[str, ...], tuple[LooseTest, ...]]:
+        """Codes, and the tests on values under which the statement writes without restriction too."""
         found = set(self.statement.dangerous)
+        tests: tuple[LooseTest, ...] = ()
         if self.statement.verb in {"update", "delete"} and self.statement.targets:
             levels = [self.narrowed(use) for use in self.statement.targets]
-            if self.statement.unrestricted or all(level.tight == _NONE for level in levels):
+            if self.statement.unrestricted or all(level.tight == NONE for level in levels):
                 found.add("unrestricted_write")
-        return tuple(sorted(found))
+            elif all(level.loose == NONE for level in levels):
+                tests = tuple(dict.fromkeys(test for level in levels for test in level.tests))
+        return tuple(sorted(found)), tests
 
     # --- restriction ---
 
     def sensitive(self, use: int) -> bool:
         table = self.tables[use]
-        if table is not None:
-            return table.sensitive
-        return False
+        return table is not None and (bool(table.classes) if self.every_class else table.sensitive)
 
     def _guessed_sensitive(self) -> set[int]:
         """Uses of tables that nobody described, of whose columns one has a class A name."""
@@ -258,7 +256,7 @@ class _Meaning:
                     found.add(use)
         return found
 
-    def restriction(self) -> _Narrow | None:
+    def restriction(self) -> Narrow | None:
         """The weakest over all sensitive tables that are read or changed."""
         s = self.statement
         guessed = self._guessed_sensitive()
@@ -270,17 +268,17 @@ class _Meaning:
         uses = [use for use in range(len(s.tables)) if use not in inserted and (use in guessed or self.sensitive(use))]
         if not uses:
             return None
-        weakest: _Narrow | None = None
+        weakest: Narrow | None = None
         for use in uses:
             narrow = self.narrowed(use)
             if weakest is None:
                 weakest = narrow
             else:
                 tests = tuple(dict.fromkeys((*weakest.tests, *narrow.tests)))
-                weakest = _Narrow(min(weakest.tight, narrow.tight), min(weakest.loose, narrow.loose), tests)
+                weakest = Narrow(min(weakest.tight, narrow.tight), min(weakest.loose, narrow.loose), tests)
         return weakest
 
-    def narrowed(self, use: int) -> _Narrow:
+    def narrowed(self, use: int) -> Narrow:
         pools = getattr(self, "_pools", None)
         if pools is None:
             pools = self._pools = Pools(self)
@@ -299,7 +297,7 @@ class _Meaning:
             for kind, refs in block.groups:
                 if kind == "distinct" and not block.aggregates:
                     continue
-                for ref in refs:
+                for ref in refs if kind != "distinct" else [ref for ref in refs if not ref[2]]:
                     for use, column in self.columns(ref):
                         named = use in linked and "staff" in column.classes and ref[1] != "*"
                         for word in ("prescriber",) if named else column.roles or column.classes:
@@ -326,7 +324,7 @@ class _Meaning:
         joins: list[set[int]] = []
         for block in s.blocks:
             for condition in block.conditions:
-                for pred in _conjuncts(condition.pred):
+                for pred in conjuncts(condition.pred):
                     for use, tenant in wanted.items():
                         for column in _tenant_columns(pred, use, tenant):
                             found[column] = None
@@ -338,6 +336,11 @@ class _Meaning:
                 if uses & given:
                     given |= uses
         return tuple((name, None) for name in found), any(use not in given for use in wanted)
+
+    def key_kinds(self) -> tuple[str, ...]:
+        """What the values that name patients, visits and documents are keys of."""
+        asked = [self.roles(slot.refs) & KEY_ROLES for slot in self.statement.slots if slot.use in {"eq", "in"}]
+        return _sorted_union(asked)
 
     def slots(self) -> Iterator[Slot]:
         for slot in self.statement.slots:
@@ -374,347 +377,6 @@ def _tenant_columns(pred: Pred, use: int, tenant: str) -> Iterator[str]:
         for uses, column, _ in pred.refs:
             if use in uses and column.casefold() == tenant:
                 yield column
-
-
-# --- how well a use is narrowed ----------------------------------------------------------------------------------------
-
-
-class Pools:
-    """For each use the conditions that its rows pass: its block's, those of the blocks around it, of EXISTS and IN in it."""
-
-    def __init__(self, meaning: _Meaning) -> None:
-        self.meaning = meaning
-        self.blocks = meaning.statement.blocks
-        parents: dict[int, int] = {}
-        for number, block in enumerate(self.blocks):
-            for child in block.children:
-                parents.setdefault(child, number)
-        self.parents = parents
-        self.home = {use: number for number, block in enumerate(self.blocks) for use in block.uses}
-        self._levels: dict[int, dict[int, _Narrow]] = {}
-
-    def of(self, use: int) -> _Narrow:
-        number = self.home.get(use)
-        if number is None:
-            return _Narrow(_NONE, _NONE)
-        levels = self._levels.get(number)
-        if levels is None:
-            levels = self._levels[number] = self._solve(number)
-        return levels.get(use, _Narrow(_NONE, _NONE))
-
-    def conditions(self, number: int) -> list[Condition]:
-        found: list[Condition] = []
-        at: int | None = number
-        seen: set[int] = set()
-        while at is not None and at not in seen:
-            seen.add(at)
-            self._gather(at, found, seen)
-            at = self.parents.get(at)
-        return found
-
-    def _gather(self, number: int, found: list[Condition], seen: set[int]) -> None:
-        for condition in self.blocks[number].conditions:
-            found.append(condition)
-            for pred in _conjuncts(condition.pred):
-                if pred.kind in {"exists", "sub"}:
-                    for inner in pred.blocks:
-                        if inner not in seen and len(seen) < 64:
-                            seen.add(inner)
-                            self._gather(inner, found, seen)
-
-    def _solve(self, number: int) -> dict[int, _Narrow]:
-        """Levels of all uses that the conditions of a block name, handed on along equalities until nothing changes."""
-        conditions = self.conditions(number)
-        tight = self._levels_of(conditions, trust=True)
-        loose = self._levels_of(conditions, trust=False)
-        tests = tuple(dict.fromkeys(test for condition in conditions for test in _tests(condition.pred)))
-        return {
-            use: _Narrow(tight.get(use, _NONE), loose.get(use, _NONE), tests)
-            for use in set(tight) | set(loose) | set(self.blocks[number].uses)
-        }
-
-    def _levels_of(self, conditions: list[Condition], *, trust: bool) -> dict[int, int]:
-        levels: dict[int, int] = {}
-        joins: list[tuple[Pred, tuple[int, ...] | None]] = []
-        for condition in conditions:
-            for pred in _conjuncts(condition.pred):
-                for use, level in self._level(pred, trust=trust).items():
-                    if condition.only is None or use in condition.only:
-                        levels[use] = max(levels.get(use, _NONE), level)
-                if pred.kind in {"join", "sub", "natural"}:
-                    joins.append((pred, condition.only))
-        for _ in range(len(joins)):
-            changed = False
-            for pred, only in joins:
-                changed = self._hand_on(pred, only, levels) or changed
-            if not changed:
-                break
-        return levels
-
-    def _hand_on(self, pred: Pred, only: tuple[int, ...] | None, levels: dict[int, int]) -> bool:
-        """An equality makes one table as narrow as the other; by another column than a key, a range at best."""
-        keyed = pred.kind == "natural" or bool(self.meaning.roles((*pred.refs, *pred.other)) & KEY_ROLES)
-        changed = False
-        left, right = self._uses(pred.refs), self._uses(pred.other)
-        for sources, targets in ((left, right), (right, left)):
-            level = max((levels.get(use, _NONE) for use in sources), default=_NONE)
-            if not keyed:
-                level = min(level, _RANGE)
-            for use in targets - sources:
-                if (only is None or use in only) and level > levels.get(use, _NONE):
-                    levels[use] = level
-                    changed = True
-        return changed
-
-    def _uses(self, refs: Refs) -> set[int]:
-        found: set[int] = set()
-        for ref in refs:
-            owners = {use for use, _ in self.meaning.columns(ref)}
-            found |= owners or set(ref[0])
-        return found
-
-    def _level(self, pred: Pred, *, trust: bool) -> dict[int, int]:
-        kind = pred.kind
-        if kind == "and":
-            return _merge((self._level(child, trust=trust) for child in pred.children), max)
-        if kind == "or":
-            return self._any(pred, trust=trust)
-        if pred.loose is not None and not trust:
-            return {}
-        if kind in {"eq", "in"}:
-            best = _POINT if kind == "eq" else _SET
-            return {use: best if pred.pure and key else _RANGE for use, key in self._keys(pred.refs)}
-        if kind in {"range", "like", "null"}:
-            return {use: _RANGE for use, _ in self._keys(pred.refs)}
-        if kind == "notnull":
-            return {use: _RANGE for use, key in self._keys(pred.refs) if not key}
-        if kind == "sub":
-            return self._subquery(pred)
-        if kind == "join":
-            return self._variable(pred)
-        return {}
-
-    def _keys(self, refs: Refs) -> list[tuple[int, bool]]:
-        found: dict[int, bool] = {}
-        for ref in refs:
-            for use, column in self.meaning.columns(ref):
-                table = self.meaning.tables[use]
-                key = bool(KEY_ROLES & set(column.roles)) or (
-                    ref[1].casefold() == "id" and (table is None or table.guessed)
-                )
-                found[use] = found.get(use, False) or key
-        return list(found.items())
-
-    def _any(self, pred: Pred, *, trust: bool) -> dict[int, int]:
-        """OR: as weak as its weakest branch; several points are a set."""
-        branches = [self._level(child, trust=trust) for child in pred.children]
-        uses = {use for branch in branches for use in branch}
-        found: dict[int, int] = {}
-        for use in uses:
-            level = min(branch.get(use, _RANGE if any(branch.values()) else _NONE) for branch in branches)
-            found[use] = min(level, _SET) if len(branches) > 1 else level
-        return found
-
-    def _subquery(self, pred: Pred) -> dict[int, int]:
-        """`x IN (SELECT …)` narrows, unless it asks the same column of the same table without a condition."""
-        mine = {
-            (self.meaning.statement.tables[use].casefold(), ref[1].casefold()) for ref in pred.refs for use in ref[0]
-        }
-        theirs = {
-            (self.meaning.statement.tables[use].casefold(), ref[1].casefold()) for ref in pred.other for use in ref[0]
-        }
-        bare = not any(self.blocks[number].conditions for number in pred.blocks)
-        if bare and mine & theirs:
-            return {}
-        return {use: _RANGE for use, _ in self._keys(pred.refs)}
-
-    def _variable(self, pred: Pred) -> dict[int, int]:
-        """`patient_id = pid` in a routine: a described table has no column pid, so it is a variable."""
-        left, right = self._uses(pred.refs), self._uses(pred.other)
-        if left != right or len(left) != 1:
-            return {}
-        (use,) = left
-        table = self.meaning.tables[use]
-        known = [ref for ref in (*pred.refs, *pred.other) if table is not None and ref[1].casefold() in table.columns]
-        if table is not None and not table.guessed and len(known) == 1 and len(pred.refs) + len(pred.other) == 2:
-            return {use: _POINT if any(key for _, key in self._keys((known[0],))) else _RANGE}
-        return {use: _RANGE}
-
-
-def _merge(parts: Iterable[dict[int, int]], choose: Callable[[int, int], int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for part in parts:
-        for use, level in part.items():
-            found[use] = choose(found[use], level) if use in found else level
-    return found
-
-
-def _conjuncts(pred: Pred) -> Iterator[Pred]:
-    if pred.kind == "and":
-        for child in pred.children:
-            yield from _conjuncts(child)
-    else:
-        yield pred
-
-
-def _tests(pred: Pred) -> Iterator[LooseTest]:
-    if pred.loose is not None:
-        yield pred.loose
-    for child in pred.children:
-        yield from _tests(child)
-
-
-# --- 统方 --------------------------------------------------------------------------------------------------------------
-
-
-class Tongfang:
-    """Prescriptions, orders, dispensing or charges by prescriber and drug: counted, or pulled raw to be counted elsewhere."""
-
-    def __init__(self, meaning: _Meaning) -> None:
-        self.meaning = meaning
-        self.statement = meaning.statement
-        self.linked_staff = self._linked_staff()
-
-    def found(self) -> bool:
-        m = self.meaning
-        if not any(t is not None and t.classes & {"prescription", "billing"} for t in m.tables):
-            return False
-        return any(self._counted(number, block) for number, block in enumerate(self.statement.blocks)) or self._raw()
-
-    def _linked_staff(self) -> set[int]:
-        """Uses of staff tables that are joined by a prescriber's column: their names are the prescriber's."""
-        linked: set[int] = set()
-        for block in self.statement.blocks:
-            for condition in block.conditions:
-                for pred in _conjuncts(condition.pred):
-                    if pred.kind in {"join", "sub"} and "prescriber" in self.meaning.roles((*pred.refs, *pred.other)):
-                        linked |= {use for ref in (*pred.refs, *pred.other) for use in ref[0] if self._is_staff(use)}
-        return linked
-
-    def _is_staff(self, use: int) -> bool:
-        table = self.meaning.tables[use]
-        return table is not None and "staff" in table.classes
-
-    def roles(self, refs: Iterable[Ref]) -> set[str]:
-        """Roles within tables of prescriptions or charges; `prescriber` also through the staff table, `drug` through the drug list."""
-        found: set[str] = set()
-        for ref in refs:
-            for use, column in self.meaning.columns(ref):
-                table = self.meaning.tables[use]
-                if "maker" in column.roles:
-                    found.add("drug")
-                found.update(column.roles)
-                if use in self.linked_staff and ref[1] != "*" and ("staff" in column.classes):
-                    found.add("prescriber")
-                if table is not None and table.guessed and "prescription" in table.own_classes and not column.roles:
-                    found.update(_named_roles(ref[1]))
-        return found
-
-    def _fixed(self) -> set[str]:
-        """Roles that a predicate holds to given values."""
-        found: set[str] = set()
-        for block in self.statement.blocks:
-            for condition in block.conditions:
-                for pred in _leaves(condition.pred):
-                    if pred.kind in {"eq", "in", "like"}:
-                        found |= self.roles(pred.refs) & {"prescriber", "drug"}
-        return found
-
-    def _keyed(self, uses: Iterable[int]) -> bool:
-        """All prescription tables among the uses are held to given patients, visits or documents."""
-        levels = [self.meaning.narrowed(use).tight for use in uses if self._holds(use)]
-        return bool(levels) and min(levels) >= _SET
-
-    def _holds(self, use: int) -> bool:
-        table = self.meaning.tables[use]
-        return table is not None and bool(table.classes & {"prescription", "billing"})
-
-    def _below(self, number: int) -> set[int]:
-        uses: set[int] = set()
-        stack, seen = [number], {number}
-        while stack:
-            block = self.statement.blocks[stack.pop()]
-            uses |= set(block.uses)
-            for child in block.children:
-                if child not in seen:
-                    seen.add(child)
-                    stack.append(child)
-        return uses
-
-    def _counted(self, number: int, block: Block) -> bool:
-        measured = any(a.function for a in block.aggregates)
-        if not block.groups and not measured:
-            return False
-        by = set().union(*(self.roles(refs) for _, refs in block.groups)) if block.groups else set()
-        for kind, refs in block.groups:
-            if kind in {"group", "pivot", "window"} or (
-                kind == "distinct" and {"prescriber", "drug"} <= self.roles(refs)
-            ):
-                by |= self.roles(refs)
-        if not block.groups and not measured:
-            return False
-        # An aggregate that keeps the names: string_agg(doctor), max(drug); CASE WHEN drug = … THEN qty inside a sum.
-        kept = self.roles(ref for ref in block.outputs if not ref[2])
-        inside = self.roles(ref for a in block.aggregates for ref in a.conditions)
-        fixed = self._fixed()
-        if not self._about_prescriptions(number):
-            return False
-        has_prescriber = "prescriber" in by or "prescriber" in kept
-        has_drug = "drug" in by or "drug" in kept or "drug" in inside
-        prescriber = has_prescriber or "prescriber" in fixed
-        drug = has_drug or "drug" in fixed
-        grouped = any(kind in {"group", "pivot", "window", "distinct"} for kind, _ in block.groups)
-        if not (prescriber and drug) or not (measured or grouped):
-            return False
-        if not measured and not (has_prescriber and has_drug):
-            return False
-        return not self._keyed(self._below(number))
-
-    def _about_prescriptions(self, number: int) -> bool:
-        return any(self._holds(use) for use in self._below(number))
-
-    def _raw(self) -> bool:
-        s = self.statement
-        if not s.returns_rows or s.verb in {"update", "delete"}:
-            return False
-        plain = self.roles(ref for ref in s.outputs if not ref[2])
-        summed = self.roles(s.outputs)
-        if not summed & {"quantity", "money"}:
-            return False
-        fixed = self._fixed()
-        uses = [use for ref in s.outputs for use in ref[0] if self._holds(use)]
-        if not uses or self._keyed(range(len(s.tables))):
-            return False
-        if "prescriber" in plain and ("drug" in plain or "drug" in fixed):
-            # A doctor's own list shows single prescriptions of one doctor.
-            own_list = "prescriber" in fixed and bool(plain & KEY_ROLES)
-            return not own_list
-        if "prescriber" in fixed and "drug" in plain:
-            return not plain & KEY_ROLES and "identity" not in self.meaning.classes(s.outputs)
-        return False
-
-
-_PRESCRIBERS = ("doctor", "doc_", "ysdm", "ysgh", "prescrib", "医生", "医师", "physician")
-_DRUGS = ("drug", "ypxh", "ypmc", "medic", "药品", "药名")
-_MEASURES = ("qty", "quantity", "amount", "num", "cost", "charge", "price", "ypsl", "je", "数量", "金额", "dosage")
-
-
-def _named_roles(name: str) -> set[str]:
-    """Roles by name within a table that by its own name holds prescriptions."""
-    folded = name.casefold()
-    found: set[str] = set()
-    for role, words in (("prescriber", _PRESCRIBERS), ("drug", _DRUGS), ("quantity", _MEASURES)):
-        if any(word in folded for word in words):
-            found.add(role)
-    return found
-
-
-def _leaves(pred: Pred) -> Iterator[Pred]:
-    if pred.children:
-        for child in pred.children:
-            yield from _leaves(child)
-    else:
-        yield pred
 
 
 __all__ = ["LEVELS", "Limit", "facts", "statement_facts", "together"]

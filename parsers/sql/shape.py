@@ -19,18 +19,19 @@ from parsers.sql.lexer import UNARY_AFTER, ambiguous, exact_shape, known, litera
 MAX_EXACT = 65_536  # characters: longer text out of the ordinary is known by its head and a hash
 
 _B = r"[ \t\r\n\f\x0b]"
-_UPPER = r"[A-Z]"
 
 
 @dataclass(frozen=True, slots=True)
 class _Patterns:
     ordinary: str  # the whole text is made of things that the passes below can't confuse
+    prefixed: str  # cheap sign that one of the following may be there
     odd_raw: tuple[str, ...]  # and none of these is in it; one search each, together they are slower
     string: str
     comment: str
     comment_mark: str  # cheap sign that a comment may be there
     protect: tuple[str, ...]  # signs that belong to words
     colon: bool  # `:1` is a bind
+    binding: str  # any of these signs
     odd: str  # sent to the lexer when found after strings and comments are gone
     quoted_upper: str
     quoted_split: str
@@ -91,12 +92,13 @@ def _class(chars: set[str]) -> str:
 def _patterns(dialect: str) -> _Patterns:
     ordinary, string, comment, prefix = _ordinary(dialect)
     odd_raw = {"postgres": "&['\"]", "mysql": "", "oracle": "[qQ]'", "tsql": ""}[dialect]
+    marks = {"postgres": "[nNxXbBeE&]'|&\"", "oracle": "[nNqQ]'"}.get(dialect, f"{prefix}'")
     foreign_prefix = (rf"[^\x00-\x7f]{prefix}'", rf"[$#@:]{prefix}'")
     odd = [_odd_signs(dialect), _BIND_LIKE_WORD]
     twice = {"postgres": '"', "oracle": '"', "mysql": "`", "tsql": '"'}[dialect]
     odd.append(f"{twice}{_B}*{twice}")
     if dialect == "postgres":
-        odd.append(r"%s\$")
+        odd.append(rf"%s\$|@\?{_B}*[+\-]")  # a sign behind `?` is a subtraction, behind `@?` it is not
     if dialect == "tsql":
         odd.append(rf"%s|\]{_B}*[\[\]\"]|\"{_B}*\[")
     if dialect == "mysql":
@@ -109,14 +111,17 @@ def _patterns(dialect: str) -> _Patterns:
     split = r'"[^"]*"|[^"]+' if dialect != "mysql" else "`[^`]*`|[^`]+"
     if dialect == "tsql":
         body_upper, split = r'"[^"]*[A-Z]|\[[^\]]*[A-Z]', r'"[^"]*"|\[[^\]]*\]|[^"\[]+'
+    protect = {"postgres": ("$",), "mysql": ("$", "@"), "oracle": ("$", "#"), "tsql": ("$", "#", "@")}[dialect]
     return _Patterns(
         ordinary=ordinary,
+        prefixed=marks,
         odd_raw=tuple(part for part in (odd_raw, *foreign_prefix) if part),
         string=string,
         comment=comment,
         comment_mark=r"--|/\*|#" if dialect == "mysql" else r"--|/\*",
-        protect={"postgres": ("$",), "mysql": ("$", "@"), "oracle": ("$", "#"), "tsql": ("$", "#", "@")}[dialect],
+        protect=protect,
         colon=dialect != "postgres",
+        binding=f"[{''.join(protect)}{'' if dialect == 'postgres' else ':'}]",
         odd="|".join(odd),
         quoted_upper=body_upper,
         quoted_split=split,
@@ -129,6 +134,7 @@ _QUICK = r"(?s)'[^']*'|(?-u:\b)(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+
 _NUMBER = r"{b}(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?){b}"
 _ODD_NUMBER = r"{b}[1-9]|{b}0(?:[0-9A-Za-z_.]|[^\x00-\x7f])|\.0"
 _ASCII_EDGE = r"(?-u:\b)"
+_CLOSE_TO_LETTER = r"[^\x00-\x7f][0-9]|(?:[0-9]|0[xX][0-9a-fA-F]+)[^\x00-\x7f]"
 _SIGNED = r"({colon}[(,=<>+*/%|&^~!:\[{;\-@#\\{tick}])[+\-]0"
 _SIGNED_WORD = r"{b}(" + "|".join(sorted(UNARY_AFTER)) + r")[+\-]0"
 
@@ -161,6 +167,11 @@ def read(unique: pl.Series, dialect: str) -> pl.DataFrame:
     )
 
 
+def _set(column: pl.Series, rows: pl.Series, values: pl.Series) -> pl.Series:
+    """A copy with other values in the rows that are marked: `scatter` alone would change the column of the caller."""
+    return column.clone().scatter(rows.arg_true(), values)
+
+
 def _piece(texts: pl.Series, shapes_: pl.Series, quick: pl.Series | None = None) -> pl.DataFrame:
     frame = pl.DataFrame({"statement": texts, "shape": shapes_})
     return frame.with_columns(quick=pl.lit(0, pl.Int8) if quick is None else quick.cast(pl.Int8))
@@ -170,11 +181,14 @@ def is_ordinary(texts: pl.Series, dialect: str) -> pl.Series:
     """Boolean: text that the column-wise expressions understand as the lexer does (they may still pass on it later)."""
     patterns = _patterns(dialect)
     ordinary = texts.str.contains(patterns.ordinary)
+    rows = ordinary & texts.str.contains(patterns.prefixed)
+    few = texts.filter(rows)
+    fine = pl.repeat(value=True, n=len(few), dtype=pl.Boolean, eager=True)
     for odd in patterns.odd_raw:
-        ordinary &= ~texts.str.contains(odd)
+        fine &= ~few.str.contains(odd)
     if dialect == "postgres":  # a backslash means something in E'' only
-        ordinary &= ~(texts.str.contains("\\", literal=True) & texts.str.contains("[eE]'"))
-    return ordinary
+        fine &= ~(few.str.contains("\\", literal=True) & few.str.contains("[eE]'"))
+    return _set(ordinary, rows, fine)
 
 
 def _without_strings(texts: pl.Series, dialect: str) -> pl.Series:
@@ -194,42 +208,100 @@ def _exact_one(text: str, dialect: str) -> str:
 
 
 def _column_shapes(texts: pl.Series, bare: pl.Series, dialect: str, *, wide: bool) -> pl.DataFrame:
-    """Texts with their shapes. `bare`: without strings and comments; `wide`: names beyond ASCII in it."""
+    """Texts with their shapes. `bare`: without strings and comments; `wide`: names beyond ASCII in it.
+
+    Literals go first, then each text that is left is brought to its one spelling once: there are far fewer of those.
+    """
+    patterns = _patterns(dialect)
+    skeletons = _without_numbers(bare, patterns, wide=wide)
+    told = _skeleton_shapes(skeletons.unique(), dialect, wide=wide)
+    read_ = pl.DataFrame({"statement": texts, "skeleton": skeletons}).join(told, on="skeleton", how="left")
+    commented = pl.col("statement").str.contains(patterns.comment_mark).cast(pl.Int8)
+    plain = pl.col("plain") & ~pl.col("statement").str.contains(patterns.unquick)
+    known_ = read_.filter(pl.col("shape").is_not_null())
+    late = read_.filter(pl.col("shape").is_null())["statement"]
+    return pl.concat(
+        [
+            known_.select("statement", "shape", quick=plain.cast(pl.Int8) * (commented + 1)),
+            _piece(late, _exact(late, dialect)),
+        ]
+    )
+
+
+def _without_numbers(bare: pl.Series, patterns: _Patterns, *, wide: bool) -> pl.Series:
+    """Numbers as `0`; signs that belong to words and binds marked by `_`, so that digits behind them stay."""
+    rows = bare.str.contains(patterns.binding)
+    found = bare.filter(rows)
+    if len(found):
+        for sign in patterns.protect:
+            found = found.str.replace_all(sign, f"_{sign}_", literal=True)
+        if patterns.colon:
+            found = found.str.replace_all(":", ":_", literal=True)
+        bare = _set(bare, rows, found)
+    if not wide:
+        return bare.str.replace_all(_NUMBER.replace("{b}", _ASCII_EDGE), "0")
+    close = bare.str.contains(_CLOSE_TO_LETTER)  # edges of words beyond ASCII are dear to find
+    near = bare.filter(close).str.replace_all(_NUMBER.replace("{b}", r"\b"), "0")
+    far = bare.filter(~close).str.replace_all(_NUMBER.replace("{b}", _ASCII_EDGE), "0")
+    return _set(_set(bare, close, near), ~close, far)
+
+
+def _unmarked(bare: pl.Series, patterns: _Patterns) -> pl.Series:
+    rows = bare.str.contains(patterns.binding)
+    found = bare.filter(rows)
+    if not len(found):
+        return bare
+    if patterns.colon:
+        found = found.str.replace_all(":_", ":", literal=True)
+    for sign in reversed(patterns.protect):
+        found = found.str.replace_all(f"_{sign}_", sign, literal=True)
+    return _set(bare, rows, found)
+
+
+def _skeleton_shapes(skeletons: pl.Series, dialect: str, *, wide: bool) -> pl.DataFrame:
+    """Distinct texts without literals -> `skeleton`, `shape` (null: the lexer must read the text itself) and `plain`.
+
+    `plain`: nothing stands among the literals that looks like one of them.
+    """
     patterns = _patterns(dialect)
     edge = r"\b" if wide else _ASCII_EDGE
-    inside = r"\B" if wide else r"(?-u:\B)"
-    odd = bare.str.contains(patterns.odd)
-    for sign in patterns.protect:
-        bare = bare.str.replace_all(sign, f"_{sign}_", literal=True)
-    if patterns.colon:
-        bare = bare.str.replace_all(":", ":_", literal=True)
-    bare = bare.str.replace_all(_NUMBER.replace("{b}", edge), "0")
-    odd |= bare.str.contains(_ODD_NUMBER.replace("{b}", edge))
+    unmarked = _unmarked(skeletons, patterns)
+    odd = unmarked.str.contains(patterns.odd)
+    odd |= skeletons.str.contains(_ODD_NUMBER.replace("{b}", edge))
     if wide:
-        odd |= bare.str.contains(r"[\W&&[^\x00-\x7f]]|[\p{Lu}\p{Lt}&&[^\x00-\x7f]]")
-    bare = bare.str.replace_all(rf"{_B}{{2,}}|[\t\r\n\f\x0b]", " ").str.replace_all(f"{inside} | {inside}", "")
-    bare = bare.str.replace_all("''", "' '", literal=True)  # neighbours, not a doubled quote
+        odd |= skeletons.str.contains(r"[\W&&[^\x00-\x7f]]|[\p{Lu}\p{Lt}&&[^\x00-\x7f]]")
+    bare = _apart(_close(skeletons, wide=wide))
     bare = _lower(bare, patterns).str.strip_chars_end(";")
     signed = bare.str.contains(r"[+\-]0")
     bare = _unsigned(bare, signed, edge, colon=patterns.colon, tick="" if dialect == "mysql" else "`")
     bare = _one_value(bare, edge)
-    odd |= bare.str.contains("values(", literal=True) & bare.str.contains("),(", literal=True)
-    special = pl.Series([wide]) | signed
-    for sign in (*patterns.protect, *((":",) if patterns.colon else ())):
-        special |= bare.str.contains(sign, literal=True)
-    special |= texts.str.contains(patterns.unquick)
-    commented = texts.str.contains(patterns.comment_mark).cast(pl.Int8)
-    if patterns.colon:
-        bare = bare.str.replace_all(":_", ":", literal=True)
-    for sign in reversed(patterns.protect):
-        bare = bare.str.replace_all(f"_{sign}_", sign, literal=True)
-    late = texts.filter(odd)
-    return pl.concat(
-        [
-            _piece(texts.filter(~odd), bare.filter(~odd), ((~special).cast(pl.Int8) * (commented + 1)).filter(~odd)),
-            _piece(late, _exact(late, dialect)),
-        ]
-    )
+    rows = bare.str.contains("values(", literal=True) & bare.str.contains("),(", literal=True) & ~odd
+    special = signed | rows | bare.str.contains(patterns.binding) | wide
+    bare = _unmarked(bare, patterns)
+    # only the lexer can tell which rows are alike; it needs no literals for that
+    bare = _set(bare, rows, _exact(_apart(unmarked.filter(rows)), dialect))
+    return pl.DataFrame({"skeleton": skeletons, "shape": bare.set(odd, None), "plain": ~special})
+
+
+def _apart(bare: pl.Series) -> pl.Series:
+    """Strings that are neighbours don't read as one with a doubled quote."""
+    return bare.str.replace_all("''", "' '", literal=True)
+
+
+# blanks at these are no part of the structure
+_SIGNS = [sign for sign in map(chr, range(33, 127)) if not sign.isalnum() and sign != "_"]
+_SPACED = [f" {sign} " for sign in _SIGNS] + [f" {sign}" for sign in _SIGNS] + [f"{sign} " for sign in _SIGNS]
+
+
+def _close(bare: pl.Series, *, wide: bool) -> pl.Series:
+    """One blank between words and none elsewhere."""
+    bare = bare.str.replace_all(r"[\t\r\n\f\x0b]", " ")
+    runs = bare.str.contains("  ", literal=True)
+    if runs.any():
+        bare = _set(bare, runs, bare.filter(runs).str.replace_all(" {2,}", " "))
+    if wide:
+        return bare.str.replace_all(r"\B | \B", "")
+    return bare.str.strip_chars(" ").str.replace_many(_SPACED, [pair.strip() for pair in _SPACED], leftmost=True)
 
 
 def _one_value(bare: pl.Series, edge: str) -> pl.Series:
@@ -244,7 +316,7 @@ def _one_value(bare: pl.Series, edge: str) -> pl.Series:
             literal = re.escape(value)
             pattern = rf"{edge}{start}(?:{literal},)+{literal}{re.escape(closer)}"
             found = found.str.replace_all(pattern, f"{word}{opener}{value}{closer}")
-        bare = bare.scatter(rows.arg_true(), found)
+        bare = _set(bare, rows, found)
     return bare
 
 
@@ -258,7 +330,7 @@ def _lower(bare: pl.Series, patterns: _Patterns) -> pl.Series:
     element = pl.element()
     quoted = element.str.contains(patterns.quoted_start)
     mixed = pieces.list.eval(pl.when(quoted).then(element).otherwise(element.str.to_lowercase())).list.join("")
-    return lowered.scatter(kept.arg_true(), mixed)
+    return _set(lowered, kept, mixed)
 
 
 def _unsigned(bare: pl.Series, signed: pl.Series, edge: str, *, colon: bool, tick: str) -> pl.Series:
@@ -269,7 +341,7 @@ def _unsigned(bare: pl.Series, signed: pl.Series, edge: str, *, colon: bool, tic
     fixed = rows.str.replace_all(r"\A[+\-]0", "0").str.replace_all(_SIGNED_WORD.replace("{b}", edge), "${1} 0")
     after_sign = _SIGNED.replace("{colon}", ":_|" if colon else "").replace("{tick}", tick)
     fixed = fixed.str.replace_all(after_sign, "${1}0")
-    return bare.scatter(signed.arg_true(), fixed)
+    return _set(bare, signed, fixed)
 
 
 def shape_ids(shapes_: pl.Series, key: bytes) -> pl.Series:
@@ -368,7 +440,7 @@ def _flat(frame: pl.DataFrame, dialect: str) -> pl.DataFrame:
         else pl.repeat(value=False, n=frame.height, eager=True)
     )
     wide = bare.str.len_bytes() != bare.str.len_chars()
-    binds = f"[{re.escape(''.join(patterns.protect))}{':' if patterns.colon else ''}]"
+    binds = patterns.binding
     signed |= bare.str.contains(rf"{binds}[0-9]+[^ \t\r\n,)=<>;]|[0-9][0-9a-fA-F]*[$#@]|[\W&&[^\x00-\x7f]]")
     mixed = bare.str.contains(rf"{binds}[0-9]") | frame["statement"].str.contains(patterns.comment_mark)
     frame = frame.with_columns(wide=wide, mixed=mixed, keep=~(signed | escaped)).filter("keep")

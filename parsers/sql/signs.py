@@ -32,6 +32,7 @@ VERBS = {
     "start": "begin", "backup": "backup", "dump": "backup", "handler": "select", "do": "call", "perform": "select",
 }  # fmt: skip
 
+ODBC_ESCAPES = frozenset({"oj", "d", "t", "ts", "fn"})  # {OJ a LEFT JOIN b ON …}, {d '2026-01-01'}, {fn f(x)}
 BEFORE_READ = frozenset({"join", "straight_join", "copy", "handler", "describe", "desc", "references", "only"})
 BEFORE_WRITE = frozenset({"table", "truncate", "view", "lock"})
 NOISE = frozenset(
@@ -111,11 +112,17 @@ SOFT = frozenset(
         "transaction",
         "option",
         "trigger",
+        "procedure",
     }
+)
+# A keyword behind one of the first is a name where it is none of the second (`FROM end`): servers allow many.
+BEFORE_NAME = frozenset({"from", "join", "straight_join", "into", "update", "table", "using", "view", "copy"})
+NEVER_NAMES = NOISE | frozenset(
+    """as by current default for from in is join like nowait of on or outfile dumpfile select set skip stdin stdout strict to
+    values view where with cascade restrict and delete update insert""".split()  # noqa: SIM905
 )
 NOT_TABLES = frozenset(
     {
-        "dual",
         "stdin",
         "stdout",
         "program",
@@ -162,6 +169,7 @@ _FILE, _COMMAND, _SQL, _LINK, _LIBRARY, _BACKUP, _DELAY = (
 )  # fmt: skip
 
 # Functions whose first argument names a table, all of which they give in one value.
+XQUERY_TABLE = r"(?i)oradb:/([\w$#]{1,128})/([\w$#]{1,128})"  # Oracle: fn:collection("oradb:/SCHEMA/TABLE")
 TABLE_FUNCTIONS = frozenset({"table_to_xml", "table_to_xml_and_xmlschema"})
 ROUTINES: dict[str, dict[str, tuple[str, ...]]] = {
     "postgres": {
@@ -259,7 +267,7 @@ PRIVILEGE = (
 )
 IDENTITY = (
     r"^set (?:session |local )?role\b|^set (?:session |local )?session authorization\b|^set (?:session )?authorization\b|^reset (?:role|session authorization)\b"
-    r"|^exec(?:ute)? as\b|^setuser\b|^revert\b|^alter session set current_schema\b"
+    r"|^exec(?:ute)? as\b|^exec(?:ute)? \(.*\) as (?:user|login) = ''|^setuser\b|^revert\b|^alter session set current_schema\b"
 )
 ACCOUNT_TABLES = frozenset(
     {
@@ -280,10 +288,19 @@ AUDIT_SETTING = (
     r"|transaction_sample|slow)|logging_collector|shared_preload_libraries|session_preload_libraries|sql_log_bin|sql_log_off|long_query_time|binlog_format"
     r"|syslog_|enable_audit|c2 audit|default trace|common criteria|unified_audit)"
 )
+# Settings of the server that give rights: the shell, files, foreign code, log-ins without a password.
+RIGHTS_SETTING = (
+    r"(?:xp_cmdshell|ole automation procedures|clr (?:enabled|strict security)|ad hoc distributed queries|external scripts enabled"
+    r"|cross db ownership chaining|remote (?:access|admin connections)|trustworthy|local_infile|secure_file_priv|skip_grant_tables"
+    r"|old_passwords|default_authentication_plugin|validate_password|log_bin_trust_function_creators|automatic_sp_privileges|init_connect"
+    r"|hba_file|ident_file|password_encryption|row_security|allow_system_table_mods|session_replication_role|local_preload_libraries"
+    r"|remote_os_authent|remote_login_passwordfile|o7_dictionary_accessibility|sql92_security|utl_file_dir|os_authent_prefix"
+    r"|sec_case_sensitive_logon|resource_limit)"
+)
 AUDIT = (
     r"^(?:noaudit|audit)\b|^(?:create|alter|drop) (?:unified )?audit policy\b|^(?:create|alter|drop) (?:server|database) audit\b"
     r"|^uninstall (?:soname|plugin|component) .*(?:audit|'')|^drop extension (?:if exists )?\"?(?:pgaudit|set_user)\b|^reset master\b"
-    r"|^purge (?:binary|master) logs\b|^(?:alter|drop) event session\b|^flush (?:general|slow) logs\b|^drop plugin\b|^alter table \S+ disable trigger\b"
+    r"|^purge (?:binary|master) logs\b|^(?:alter|drop) event session\b|^drop plugin\b|^alter table \S+ disable trigger\b"
     r"|^alter session set sql_trace\b|^alter database .*\bset (?:ledger|change_tracking)"
 )
 AUDIT_ROUTINES = (
@@ -316,15 +333,24 @@ DUMPS: dict[str, tuple[tuple[str, str], ...]] = {
 _LITERAL = r"(?:''|0|true|null)"
 INJECTION: tuple[tuple[str, str], ...] = (
     (rf"\b(?:or|xor) (?:not )?\(* ?{_LITERAL} (?:=|<|>|<>|!=|<=|>=|like|<=>) {_LITERAL}(?![\w.])", "tautology"),
+    (r"\b(?:or|xor) (?:not (?:false|\( false \))|exists \( select (?:0|''|null|true)(?: from dual)? \))", "tautology"),
+    (r"\b(?:or|xor) (?:0|'') between (?:0|'') and (?:0|'')(?: |$)", "tautology"),
     (r"\bor (?:not )?(?:0|true)(?: |$)(?!=|<|>|\+|-|\*|/|and|between|in |is )", "tautology"),
     (r"\bor ([a-z_][\w$]*) = \1(?![\w.$ ]* ?\.)(?: |$)", "tautology"),
     (rf"\bunion (?:all |distinct )?\(* ?select (?:{_LITERAL} , )+{_LITERAL}(?: |$)", "union"),
     (rf"\bunion (?:all |distinct )?\(* ?select (?:{_LITERAL} , ){{2,}}", "union"),
 )  # fmt: skip
+# SQL Server needs no semicolon between a query and what was put behind it.
+BEHIND_A_QUERY = (
+    r"^select .* (?:drop (?:table|database|login|user) (?!(?:if exists )?[#\"]*#)\S|truncate table (?!#)\S|shutdown\b|waitfor delay\b"
+    r"|grant \S+ (?:on|to) |create login |alter (?:login|role|server role) )"
+)
 DELAYS = frozenset(
     {"pg_sleep", "sleep", "benchmark", "dbms_lock.sleep", "dbms_pipe.receive_message", "dbms_session.sleep"}
 )
-ERROR_BASED = frozenset({"extractvalue", "updatexml", "utl_inaddr.get_host_name", "ctxsys.drithsx.sn"})
+ERROR_BASED = frozenset(
+    {"extractvalue", "updatexml", "utl_inaddr.get_host_name", "utl_inaddr.get_host_address", "ctxsys.drithsx.sn"}
+)
 
 INTO_TABLE = r"^create (?:or replace )?(?:\S+ )?(?:table|materialized view) .*\bas (?:\( )?(?:select|with|table)\b|^select .* into (?!outfile|dumpfile|@)\S|^insert .*\bselect\b|^with .*\binsert into\b"
 
@@ -339,7 +365,7 @@ def is_dictionary(name: str) -> bool:
     """Whether a table is one of the server's own that say what tables there are."""
     low = name.lower()
     return low.startswith((
-        "information_schema.", "pg_catalog.", "sys.", "pg_class", "pg_tables", "pg_attribute", "pg_namespace", "pg_shadow", "pg_user", "pg_roles",
+        "information_schema.", "pg_catalog.", "sys.", "pg_class", "pg_tables", "pg_attribute", "pg_namespace", "pg_shadow", "pg_authid", "pg_user", "pg_roles",
         "pg_database", "all_tab", "all_tables", "user_tab", "dba_tab", "all_users", "dba_users", "v$", "sysobjects", "syscolumns", "mysql.",
         "performance_schema.",
     ))  # fmt: skip

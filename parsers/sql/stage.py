@@ -14,7 +14,7 @@ import polars as pl
 
 from parsers.events import FACTS
 from parsers.sql import objects
-from parsers.sql.facts import StatementFacts
+from parsers.sql.facts import EVERYTHING, NO_KEY, StatementFacts
 from parsers.sql.shape import LIST_MARK, literals_of, read, shape_ids
 
 CAPACITY = 100_000  # shapes whose facts are kept
@@ -323,8 +323,10 @@ def _restriction(rows: pl.DataFrame) -> pl.Series:
     )
     holds = (
         pl.when(pl.col("test") == "not_positive").then(value.cast(pl.Float64, strict=False) <= 0)
-        .when(pl.col("test") == "all_wildcards").then(value.str.contains(r"^[%_]*$"))
+        .when(pl.col("test") == "at_most_one").then(value.cast(pl.Float64, strict=False) <= 1)
+        .when(pl.col("test") == "all_wildcards").then(value.str.strip_chars().str.contains(EVERYTHING))
         .when(pl.col("test") == "empty").then(value.str.strip_chars() == "")
+        .when(pl.col("test") == "no_key").then(value.str.strip_chars().is_in(NO_KEY))
         .otherwise(pl.lit(value=False))
     )  # fmt: skip
     loose = tested.select("_n", holds.fill_null(value=False).alias("holds")).group_by("_n").agg(pl.col("holds").all())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parsers.registry import parsers
+from parsers.registry import documentation, parsers
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests" / "parsers" / "samples"
@@ -20,7 +20,7 @@ def test_every_parser_has_samples_a_reference_and_documented_skips(name: str) ->
     parser = parsers()[name]
     assert list((SAMPLES / name).glob("*.events.jsonl")), f"no golden sample in {SAMPLES / name}"
     assert parser.reference
-    assert parser.parse.__doc__, f"{name}: parse has no docstring"
+    assert documentation(name), f"{name}: parse has no docstring"
     docs = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "formats").glob("*.md"))
     for reason, why in parser.skips.items():
         assert why, f"{name}: skip {reason} is not justified"

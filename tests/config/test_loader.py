@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from config.errors import ConfigError, Problem
 from config.loader import load_settings, load_site, read_secret, read_yaml, read_yaml_all
+from config.values import Model
 
 MINIMAL = """\
 site: {id: h1}
@@ -21,7 +22,7 @@ sources:
     path: logs/*.csv
     format: postgresql_csvlog
 """
-FORMATS = ["postgresql_csvlog", "postgresql_jsonlog", "vsftpd_native"]
+FORMATS: dict[str, type[Model] | None] = dict.fromkeys(["postgresql_csvlog", "postgresql_jsonlog", "vsftpd_native"])
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_any_text_is_a_document_or_a_config_error(tmp_path_factory, text):
 
 WRONG_KEYS = [  # name, line added below `sources.ehr_audit` (or at the top), what is told
     ("a misspelt key", "    formt: x", "hospital.yaml:7:5: sources.ehr_audit.formt: unknown key; did you mean 'format'?"),
-    ("an unknown key", "    zzz: x", "hospital.yaml:7:5: sources.ehr_audit.zzz: unknown key; known: system, path, format, timezone, dialect, encoding, staged, start_at, expected_silence_minutes"),
+    ("an unknown key", "    zzz: x", "hospital.yaml:7:5: sources.ehr_audit.zzz: unknown key; known: system, path, listener, hosts, programs, format, options, timezone, dialect, encoding, staged, learning_days, start_at, expected_silence_minutes"),
     ("a number below its bound", "    expected_silence_minutes: 0", "hospital.yaml:7:5: sources.ehr_audit.expected_silence_minutes: expected a number greater than 0"),
     ("text for a number", "    expected_silence_minutes: ten", "hospital.yaml:7:5: sources.ehr_audit.expected_silence_minutes: expected a whole number, got text"),
     ("a quoted number", "    expected_silence_minutes: '10'", "hospital.yaml:7:5: sources.ehr_audit.expected_silence_minutes: expected a whole number, got text"),
@@ -304,3 +305,28 @@ def test_a_system_that_no_source_reads_is_a_warning(write):
     [warning] = site.warnings
     assert (warning.line, warning.column) == (3, 17)
     assert warning.message == "no source has the system 'hsi'; did you mean 'his'?"
+
+
+class Prefixed(Model):
+    prefix: str = "%m "
+
+
+def test_options_of_a_format_are_checked_at_their_place(tmp_path: Path) -> None:
+    file = tmp_path / "hospital.yaml"
+    formats: dict[str, type[Model] | None] = {"stderr": Prefixed, "plain": None}
+    source = "sources:\n  a:\n    system: s\n    path: x\n    format: {}\n    options: {{{}}}\n"
+
+    def faults(log_format: str, options: str) -> list[str]:
+        file.write_text("site: {id: h1}\n" + source.format(log_format, options))
+        try:
+            load_site(file, formats=formats)
+        except ConfigError as error:
+            return [str(problem).removeprefix(str(file)) for problem in error.problems]
+        return []
+
+    assert not faults("stderr", "prefix: '%t '")
+    assert faults("stderr", "prefx: '%t '") == [":7:15: sources.a.options.prefx: unknown key; did you mean 'prefix'?"]
+    assert faults("stderr", "prefix: 7") == [
+        ":7:15: sources.a.options.prefix: expected text, got a number; put it in quotes"
+    ]
+    assert faults("plain", "prefix: x") == [":7:15: sources.a.options.prefix: this format takes no options"]

@@ -6,16 +6,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
-import pytest
 from builders import NOON, at, frame, login, query, service, transfer, vendor
 from rule_cases import BIG, DUMP, JOB, keys
 
 from detectors.engine import Engine
 from detectors.findings import FINDINGS
+from detectors.panes import MEMBER_CAP, Held, adjacent, distinct, measure
 from detectors.rules import Line
-from detectors.silence import SOURCES, check
 from detectors.stories import story_id
-from detectors.windows import MEMBER_CAP, Pane, adjacent, distinct, measure
 
 
 def findings(rules, *events, **options):
@@ -155,7 +153,7 @@ def test_no_patient_key_is_kept(rules):
 def test_many_members_are_estimated_and_never_fall():
     members, before = set(), 0
     hashes = pl.select(h=pl.int_range(0, 40_000).hash(seed=0))["h"].to_list()
-    pane = Pane(events=1)
+    pane = Held(events=1)
     for start in range(0, 40_000, 1000):
         pane.add_members(0, hashes[start : start + 1000])
         members.update(hashes[start : start + 1000])
@@ -169,32 +167,3 @@ def test_many_members_are_estimated_and_never_fall():
 
 def test_pairs_need_both_ends():
     assert adjacent({2, 3, 8, 13}) == 1
-
-
-# --- SRC-01 ------------------------------------------------------------------------------------------------------------
-
-
-def source(minutes_ago, usual=30, **columns):
-    row = {"site": "h1", "system": "his", "source": "audit", "since": NOON - timedelta(days=1), "staged": False}
-    row |= {"last_at": NOON - timedelta(minutes=minutes_ago), "expected_silence_seconds": usual * 60}
-    return pl.DataFrame([row | columns], schema=SOURCES)
-
-
-@pytest.mark.parametrize(
-    ("name", "sources", "fires"),
-    [
-        ("a source that was silent for an hour", source(60), 1),
-        ("a source that never spoke", source(0, last_at=None), 1),
-        ("a source that spoke just now", source(1), 0),
-        ("exactly the usual silence", source(30), 0),
-        ("no silence is usual for it", source(600, expected_silence_seconds=None), 0),
-    ],
-)
-def test_silence(name, sources, fires):
-    told = check(sources, NOON)
-    assert told.height == fires
-    assert told.schema == pl.Schema(FINDINGS)
-
-
-def test_one_silence_is_one_finding():
-    assert check(source(60), NOON)["id"][0] == check(source(60), NOON + timedelta(minutes=5))["id"][0]

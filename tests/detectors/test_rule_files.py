@@ -102,8 +102,44 @@ def test_shipped_rules_say_what_they_are(rules):
         assert f"/{rule.family.lower()}/{rule.id}_" in rule.file.replace("\\", "/")
         assert all(tag.startswith("attack.") for tag in rule.tags)
         assert rule.tags
-        for text in (rule.block.why_zh, rule.block.why_en):
-            text.format_map({"measured": 1, "threshold": 1, "events": 1, "minutes": 1})
+        for text in (rule.block.why_zh, rule.block.why_en) if rule.block.check is None else ():  # see test_checks
+            words = ("measured", "threshold", "events", "minutes")
+            words += rule.block.behaviour.WORDS if rule.block.behaviour is not None else ()
+            text.format_map(dict.fromkeys(words, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("up to {limit}", "{limit} is not filled in"),
+        ("{events:>9}", "not filled in"),
+        ("so {0} many", "not filled in"),
+        ("{events", "brace"),
+    ],
+)
+def test_texts_name_only_what_is_filled_in(tmp_path, text, words):
+    with pytest.raises(ConfigError, match=words) as error:
+        compiled(tmp_path, GOOD.replace("why_en: some text", f"why_en: '{text}'"))
+    assert error.value.problems[0].key == "hiswatch.why_en"
+    assert compiled(tmp_path, GOOD.replace("why_en: some text", "why_en: '{{x}} {events} in {minutes}'"))
+
+
+def test_a_faulty_rule_is_left_out_where_faults_are_taken(tmp_path):
+    faults = []
+    bad = GOOD.replace("EXF-99", "EXF-98").replace("verb: select", "verbb: select")
+    rules = compiled(tmp_path, f"{GOOD}---\n{bad}---\n{GOOD}", faults=faults)
+    assert [rule.id for rule in rules] == ["EXF-99"]
+    assert [(problem.line, problem.message) for problem in faults] == [
+        (25, "verbb: unknown column"),
+        (48, f"EXF-99 is declared twice, also in {tmp_path / 'rule.yaml'}"),
+    ]
+
+
+def test_a_folder_that_is_not_there_or_no_yaml_is_a_fault_to_take(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: [", encoding="utf-8")
+    faults = []
+    assert len(read_rules([tmp_path / "none", tmp_path], faults)) == len(read_rules())
+    assert [problem.message.partition(":")[0] for problem in faults] == ["no such folder of rules", "not YAML"]
 
 
 def test_a_missing_folder_is_a_fault(tmp_path):
@@ -149,3 +185,15 @@ def test_rules_name_only_reasons_and_codes_that_exist(rules):
             for ask in asks(step.tree):
                 if ask.column in closed and ask.value is not None:
                     assert ask.value in closed[ask.column], (rule.id, ask)
+
+
+def test_a_check_has_limits_and_no_conditions(tmp_path):
+    check = GOOD.replace(
+        "logsource: {product: hiswatch, category: database}\ndetection:\n  what:\n    verb: select\n  condition: what\n",
+        "",
+    )
+    check += "  check: source_silent\n  numbers: {factor: 3}\n"
+    rule = compiled(tmp_path, check, thresholds={"EXF-99": {"factor": 5, "other": 1}})[0]
+    assert (rule.kind, rule.steps, rule.numbers) == ("check", (), {"factor": 5})
+    with pytest.raises(ConfigError, match="no conditions of its own"):
+        compiled(tmp_path, check + "detection: {what: {verb: select}, condition: what}\n")

@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from servers import answers, end, free_port, wait_until
+from servers import WAIT_SECONDS, answers, end, free_port, wait_until
+from typer.testing import CliRunner
+
+from monitor.cli import app
 
 HISWATCH = Path(sys.executable).with_name("hiswatch")
 
@@ -36,14 +39,14 @@ class Daemon:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(WAIT_SECONDS)
 
 
 def query(config: Path, sql: str) -> list[dict[str, Any]]:
-    command = [HISWATCH, "query", "--config", config, "--json", "--limit", "100000", sql]
-    done = subprocess.run(command, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return [json.loads(line) for line in done.stdout.split(b"\n") if line]
+    """As the command answers, asked within this process: what waits for an answer asks often, and a start takes a second."""
+    done = CliRunner().invoke(app, ["query", "--config", str(config), "--json", "--limit", "100000", sql])
+    assert done.exit_code == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def daemon(config: Path, port: int, *, ready: bool = True) -> Iterator[Daemon]:
 
 def configure(
     folder: Path,
-    sources: dict[str, dict[str, str]],
+    sources: Mapping[str, Mapping[str, Any]],
     *,
     webhook: str | None = None,
     secret: bytes = b"",

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from monitor.cli import app
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))  # the real daemon and a real receiver
 
@@ -19,6 +22,7 @@ from daemon import HISWATCH, configure, daemon
 from receiver import receiver
 from servers import wait_until
 
+RUNNER = CliRunner()
 SAMPLES = Path(__file__).parents[1] / "parsers" / "samples"
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 PGAUDIT = SAMPLES / "postgresql_csvlog" / "15-pgaudit_all.log"
@@ -50,6 +54,14 @@ def hiswatch(
     return out, err
 
 
+def within(*arguments: str | Path, status: int = 0, given: bytes | None = None) -> tuple[str, str]:
+    """The same in this process: each command is started as a program by some test, and a start takes a second."""
+    done = RUNNER.invoke(app, list(map(str, arguments)), input=given)
+    assert done.exit_code == status, (done.exit_code, done.stdout[-500:], done.stderr)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.stdout, done.stderr
+
+
 def objects(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split("\n") if line]
 
@@ -69,13 +81,22 @@ def site(tmp_path: Path) -> Path:
     return configure(tmp_path / "site", {"pg": source})[0]
 
 
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store into which the log was read; nobody writes to it any more."""
+    folder = tmp_path_factory.mktemp("scanned")
+    source = {"system": "his-pg", "path": str(PGAUDIT), "format": "postgresql_csvlog"}
+    within("scan", "--config", configure(folder / "site", {"pg": source})[0], "--store", folder / "store", "--json")
+    return folder / "store"
+
+
 # -- help ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "command",
     [[], ["run"], ["demo"], ["scan"], ["events"], ["explain"], ["query"], ["token"], ["check-config"], ["rules"], ["alerts"],
-     ["alerts", "test"]],
+     ["alerts", "test"], ["rules", "test"], ["rules", "backtest"], ["suppressions"], ["rules", "load"]],
 )  # fmt: skip
 def test_every_command_explains_itself(command: list[str]) -> None:
     out, err = hiswatch(*command, "--help")
@@ -143,21 +164,21 @@ def test_scan_into_a_store_brings_nothing_twice(site: Path, tmp_path: Path) -> N
 
 
 def test_scan_names_what_it_cannot_read(site: Path, tmp_path: Path) -> None:
-    _, err = hiswatch("scan", "--config", site, tmp_path / "none.log", status=2)
+    _, err = within("scan", "--config", site, tmp_path / "none.log", status=2)
     assert "none.log: belongs to no source" in err
-    _, err = hiswatch("scan", "--config", site, "--source", "pg", tmp_path / "none.log", status=2)
+    _, err = within("scan", "--config", site, "--source", "pg", tmp_path / "none.log", status=2)
     assert "none.log: No such file or directory" in err
-    _, err = hiswatch("scan", "--config", site, "--source", "pg", tmp_path, status=2)
+    _, err = within("scan", "--config", site, "--source", "pg", tmp_path, status=2)
     assert "not a regular file" in err
-    _, err = hiswatch("scan", "--config", site, "--source", "oracle", PGAUDIT, status=2)
+    _, err = within("scan", "--config", site, "--source", "oracle", PGAUDIT, status=2)
     assert "no source is called oracle; known: pg" in err
-    _, err = hiswatch("scan", "--config", tmp_path / "none.yaml", status=2)
+    _, err = within("scan", "--config", tmp_path / "none.yaml", status=2)
     assert "none.yaml" in err
 
 
 def test_a_scan_into_a_store_names_what_it_cannot_read(site: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "none.log", tmp_path):
-        _, err = hiswatch("scan", "--config", site, "--source", "pg", "--store", tmp_path / "s", path, status=2)
+        _, err = within("scan", "--config", site, "--source", "pg", "--store", tmp_path / "s", path, status=2)
         assert str(path) in err
 
 
@@ -177,12 +198,12 @@ def test_events_are_json_lines_with_local_times() -> None:
 
 
 def test_events_of_a_configured_source(site: Path) -> None:
-    found = objects(hiswatch("events", "--config", site, PGAUDIT)[0])
+    found = objects(within("events", "--config", site, PGAUDIT)[0])
     assert {(event["site"], event["system"], event["source"]) for event in found} == {("test-hospital", "his-pg", "pg")}
 
 
 def test_masked_events_carry_no_statement() -> None:
-    found = objects(hiswatch("events", "--format", "postgresql_csvlog", "--masked", PGAUDIT)[0])
+    found = objects(within("events", "--format", "postgresql_csvlog", "--masked", PGAUDIT)[0])
     assert found
     assert all("statement" not in event and "parameters" not in event for event in found)
     assert any(event["shape"] for event in found)
@@ -191,28 +212,28 @@ def test_masked_events_carry_no_statement() -> None:
 def test_events_as_parquet(tmp_path: Path) -> None:
     import polars as pl
 
-    out, _ = hiswatch("events", "--format", "postgresql_csvlog", "--parquet", tmp_path / "e.parquet", PGAUDIT)
+    out, _ = within("events", "--format", "postgresql_csvlog", "--parquet", tmp_path / "e.parquet", PGAUDIT)
     assert out == ""
     assert set(pl.read_parquet(tmp_path / "e.parquet").columns) >= EVENT
-    _, err = hiswatch(
+    _, err = within(
         "events", "--format", "postgresql_csvlog", "--parquet", tmp_path / "no" / "e.parquet", PGAUDIT, status=2
     )
     assert "e.parquet" in err
 
 
 def test_an_unknown_format_names_the_known_and_the_nearest() -> None:
-    _, err = hiswatch("events", "--format", "postgres_csvlog", PGAUDIT, status=2)
+    _, err = within("events", "--format", "postgres_csvlog", PGAUDIT, status=2)
     assert "unknown format postgres_csvlog; known: " in err
     assert "vsftpd_native" in err
     assert err.endswith("did you mean postgresql_csvlog?\n")
 
 
 def test_events_say_what_is_wrong_with_the_request(tmp_path: Path) -> None:
-    assert "--format" in hiswatch("events", PGAUDIT, status=2)[1]
+    assert "--format" in within("events", PGAUDIT, status=2)[1]
     arguments = ("events", "--format", "postgresql_csvlog")
-    assert "Asia/Shangai" in hiswatch(*arguments, "--timezone", "Asia/Shangai", PGAUDIT, status=2)[1]
-    assert "No such file" in hiswatch(*arguments, tmp_path / "none.log", status=2)[1]
-    assert "not a regular file" in hiswatch(*arguments, tmp_path, status=2)[1]
+    assert "Asia/Shangai" in within(*arguments, "--timezone", "Asia/Shangai", PGAUDIT, status=2)[1]
+    assert "No such file" in within(*arguments, tmp_path / "none.log", status=2)[1]
+    assert "not a regular file" in within(*arguments, tmp_path, status=2)[1]
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
@@ -235,19 +256,19 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
 
 
 def test_explain_has_exactly_the_documented_keys() -> None:
-    out, _ = hiswatch("explain", "SELECT name, phone FROM patients", "--json")
+    out, _ = within("explain", "SELECT name, phone FROM patients", "--json")
     assert set(json.loads(out)) == EXPLAINED
-    several = json.loads(hiswatch("explain", "SELECT 1; SELECT 2", "--json")[0])
+    several = json.loads(within("explain", "SELECT 1; SELECT 2", "--json")[0])
     assert [set(one) for one in several] == [EXPLAINED] * 2
-    unclear = json.loads(hiswatch("explain", "--json", "--", "-- ))) nothing (((")[0])
+    unclear = json.loads(within("explain", "--json", "--", "-- ))) nothing (((")[0])
     assert set(unclear) == EXPLAINED
 
 
 def test_explain_with_a_configuration_and_for_people(site: Path) -> None:
-    facts = json.loads(hiswatch("explain", "SELECT * FROM patients", "--config", site, "--json")[0])
+    facts = json.loads(within("explain", "SELECT * FROM patients", "--config", site, "--json")[0])
     assert "identity" in facts["output_classes"]
     assert facts["restriction"] == "none"
-    assert "patients" in hiswatch("explain", "SELECT * FROM patients", "--language", "en")[0]
+    assert "patients" in within("explain", "SELECT * FROM patients", "--language", "en")[0]
 
 
 def test_explain_reads_many_from_standard_input() -> None:
@@ -265,7 +286,7 @@ def test_explain_reads_many_from_standard_input() -> None:
 
 
 def test_explain_without_a_statement() -> None:
-    assert "--stdin" in hiswatch("explain", status=2)[1]
+    assert "--stdin" in within("explain", status=2)[1]
 
 
 # -- query -----------------------------------------------------------------------------------------------------------
@@ -305,28 +326,26 @@ def test_query_while_the_daemon_runs_and_while_it_does_not(tmp_path: Path) -> No
         "",
     ],
 )
-def test_query_refuses_what_is_no_question(site: Path, tmp_path: Path, sql: str) -> None:
-    hiswatch("scan", "--config", site, "--store", tmp_path / "store", "--json")
-    out, err = hiswatch("query", "--state-dir", tmp_path / "store", "--json", sql, status=1)
+def test_query_refuses_what_is_no_question(scanned: Path, sql: str) -> None:
+    out, err = within("query", "--state-dir", scanned, "--json", sql, status=1)
     assert out == ""
     assert err.strip()
 
 
 def test_query_needs_one_place(site: Path, tmp_path: Path) -> None:
-    assert "--config" in hiswatch("query", "SELECT 1", status=2)[1]
-    assert "not both" in hiswatch("query", "--config", site, "--state-dir", tmp_path, "SELECT 1", status=2)[1]
+    assert "--config" in within("query", "SELECT 1", status=2)[1]
+    assert "not both" in within("query", "--config", site, "--state-dir", tmp_path, "SELECT 1", status=2)[1]
 
 
-def test_query_through_a_pipe_is_tab_separated_whatever_the_folder_is_called(site: Path, tmp_path: Path) -> None:
-    hiswatch("scan", "--config", site, "--store", tmp_path / "store", "--json")
+def test_query_through_a_pipe_is_tab_separated_whatever_the_folder_is_called(scanned: Path) -> None:
     asking = "SELECT event_id, account, patient_tokens, statement_masked, detail FROM events ORDER BY position"
-    out, _ = hiswatch("query", "--state-dir", "store", asking, cwd=tmp_path)
+    out, _ = hiswatch("query", "--state-dir", "store", asking, cwd=scanned.parent)
     header, *rows = out.rstrip("\n").split("\n")
     assert header == "event_id\taccount\tpatient_tokens\tstatement_masked\tdetail"
     assert len(rows) > 100
     assert all(row.count("\t") == 4 for row in rows)
     hostile = "SELECT 'a' || chr(9) || chr(10) || chr(27) || '[31m' AS text, NULL AS nothing, ['x', 'y'] AS list"
-    out, _ = hiswatch("query", "--state-dir", "store", hostile, cwd=tmp_path)
+    out, _ = hiswatch("query", "--state-dir", "store", hostile, cwd=scanned.parent)
     assert out == "text\tnothing\tlist\na⟨U+0009⟩⟨U+000A⟩⟨U+001B⟩[31m\t\tx, y\n"
 
 
@@ -347,36 +366,50 @@ def test_a_token_is_the_one_of_the_store(tmp_path: Path) -> None:
     assert err == ""
 
 
-def test_a_token_needs_the_key_of_the_store_and_makes_none(site: Path, tmp_path: Path) -> None:
+def test_a_token_needs_the_key_of_the_store_and_makes_none(site: Path, scanned: Path, tmp_path: Path) -> None:
     store = tmp_path / "none"
-    assert "there is no key here" in hiswatch("token", "1", "--state-dir", store, status=2)[1]
-    assert "there is no key here" in hiswatch("token", "1", "--config", site, status=2)[1]
+    assert "there is no key here" in within("token", "1", "--state-dir", store, status=2)[1]
+    assert "there is no key here" in within("token", "1", "--config", site, status=2)[1]
     assert not store.exists()
-    assert "--config" in hiswatch("token", "1", status=2)[1]
-    hiswatch("scan", "--config", site, "--store", store, "--json")
-    assert "no value" in hiswatch("token", " ", "--state-dir", store, status=2)[1]
-    assert "no value" in hiswatch("token", "-", "--state-dir", store, given=b"\n", status=2)[1]
-    assert "not UTF-8" in hiswatch("token", "-", "--state-dir", store, given=b"\xff", status=2)[1]
+    assert "--config" in within("token", "1", status=2)[1]
+    assert "no value" in within("token", " ", "--state-dir", scanned, status=2)[1]
+    assert "no value" in within("token", "-", "--state-dir", scanned, given=b"\n", status=2)[1]
+    assert "not UTF-8" in within("token", "-", "--state-dir", scanned, given=b"\xff", status=2)[1]
 
 
 # -- check-config, rules ---------------------------------------------------------------------------------------------
 
 
 def test_check_config_says_ok_or_every_fault(site: Path) -> None:
-    assert "ok, 1 sources" in hiswatch("check-config", site)[0]
-    assert json.loads(hiswatch("check-config", site, "--json")[0]) == {"ok": True, "sources": ["pg"]}
+    assert "ok, 1 sources" in within("check-config", site)[0]
+    assert json.loads(within("check-config", site, "--json")[0]) == {"ok": True, "sources": ["pg"]}
     site.write_text(site.read_text(encoding="utf-8") + "    formt: x\nlangage: zh\n", encoding="utf-8")
-    out, err = hiswatch("check-config", site, status=2)
+    out, err = within("check-config", site, status=2)
     assert out == ""
     assert [re.sub(r"^\S+hospital\.yaml:(\d+:\d+): (\S+):.*", r"\2", line) for line in err.rstrip().split("\n")] == [
         "sources.pg.formt",
         "langage",
     ]
-    out, err = hiswatch("check-config", site, "--json", status=2)
+    out, err = within("check-config", site, "--json", status=2)
     faults = objects(out)
     assert [fault["key"] for fault in faults] == ["sources.pg.formt", "langage"]
     assert all(fault["line"] > 0 and fault["column"] > 0 and fault["message"] for fault in faults)
     assert err == ""
+
+
+def test_check_config_warns_of_what_may_not_be_meant(tmp_path: Path) -> None:
+    config = tmp_path / "hospital.yaml"
+    config.write_text(
+        "site: {id: h}\nlisteners: {main: {protocol: udp, listen: '0.0.0.0:5514'}}\n"
+        "sources: {all: {system: s, listener: main, format: syslog}}\n",
+        encoding="utf-8",
+    )
+    out, err = within("check-config", config)
+    assert "ok, 1 sources" in out
+    assert err.startswith("warning: ")
+    assert "hospital.yaml:2:35: listeners.main.listen: receives on all addresses from everybody" in err
+    [told] = objects(within("check-config", config, "--json")[0])
+    assert [one["key"] for one in told["warnings"]] == ["listeners.main.listen"]
 
 
 def test_check_config_of_what_is_no_file(tmp_path: Path) -> None:
@@ -387,16 +420,16 @@ def test_check_config_of_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_rules_as_json(site: Path) -> None:
-    shipped = objects(hiswatch("rules", "--json")[0])
+    shipped = objects(within("rules", "--json")[0])
     assert len(shipped) >= 40
     for rule in shipped:
         assert {"id", "family", "title", "severity", "likelihood", "impact", "risk", "staged"} <= set(rule)
         assert rule["id"].startswith(rule["family"] + "-")
         assert rule["risk"] == rule["likelihood"] * rule["impact"]
     site.write_text(site.read_text(encoding="utf-8") + "detection: {disabled: [EXF]}\n", encoding="utf-8")
-    own = objects(hiswatch("rules", "--config", site, "--json", "--language", "en")[0])
+    own = objects(within("rules", "--config", site, "--json", "--language", "en")[0])
     assert {rule["id"] for rule in own} == {rule["id"] for rule in shipped if rule["family"] != "EXF"}
-    assert "XFR-02" in hiswatch("rules")[0]
+    assert "XFR-02" in within("rules")[0]
 
 
 # -- alerts test -----------------------------------------------------------------------------------------------------
@@ -423,7 +456,7 @@ def test_alerts_test_reaches_a_receiver_or_says_why_not(tmp_path: Path) -> None:
 
 
 def test_alerts_test_without_a_channel(site: Path) -> None:
-    assert "no channel is configured" in hiswatch("alerts", "test", "--config", site, status=1)[0]
+    assert "no channel is configured" in within("alerts", "test", "--config", site, status=1)[0]
 
 
 # -- demo ------------------------------------------------------------------------------------------------------------

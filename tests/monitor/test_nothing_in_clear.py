@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,10 @@ SAMPLES = Path(__file__).parents[1] / "parsers" / "samples"
 DEMO = Path(__file__).parents[2] / "config" / "demo" / "logs"
 ID, PHONE, NAME, MRN, PASSWORD = "110101199003071233", "13912345678", "张三丰的名字", "ZY000123456", "S3cret-Passw0rd!"
 OURS = {"<none>", "timestamp", "back\\\\slash"}  # literals that are also a word of pgaudit, of ours, an account in JSON
+# headers of records that forged literals imitate; every record of the log has them in the open
+OF_THE_LOG = re.compile(
+    r"# (Time|User@Host|Thread_id|Query_time|Rows_affected): |SET timestamp=|\d{4}-\d\d-\d\dT\S+ UTC$"
+)
 PLANTED = {ID, PHONE, NAME, MRN, PASSWORD}
 POSTGRES = [  # statement, parameters as pgaudit writes them
     (f"SELECT * FROM patients WHERE id_card_no = '{ID}' AND phone = '{PHONE}' AND name = '{NAME}'", "<none>"),
@@ -111,15 +117,19 @@ def planted(folder: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def samples() -> dict[str, dict[str, str]]:
+def samples() -> dict[str, dict[str, Any]]:
     """A source for every captured log."""
     found = {
         "demo_pg": {"system": "pg", "path": str(DEMO / "postgresql-*.csv"), "format": "postgresql_csvlog"},
         "demo_ftp": {"system": "ftp", "path": str(DEMO / "vsftpd.log"), "format": "vsftpd_native"},
     }
-    for folder in sorted(SAMPLES.iterdir()):
-        if folder.is_dir():
-            found[folder.name] = {"system": folder.name, "path": str(folder / "*.log"), "format": folder.name}
+    for log in sorted(SAMPLES.glob("*/*.log")):
+        form = log.parent.name
+        source: dict[str, Any] = {"system": form, "path": str(log), "format": form}
+        options = log.with_name(log.stem + ".options.json")
+        if options.exists():
+            source["options"] = json.loads(options.read_text(encoding="utf-8"))
+        found[f"{form}-{log.stem}"] = source
     return found
 
 
@@ -147,6 +157,7 @@ def test_no_literal_of_any_log_rests_in_the_store(scanned: tuple[Path, Path], tm
     files = [*sorted(DEMO.iterdir()), *sorted(SAMPLES.glob("*/*.log")), *sorted(logs.iterdir())]
     done = subprocess.run([HISWATCH, "events", "--config", config, *files], capture_output=True, check=True)
     wanted = secrets(json.loads(line) for line in done.stdout.split(b"\n") if line) - OURS
+    wanted = {text for text in wanted if not OF_THE_LOG.match(text)}
     assert len(wanted) > 300
     assert leaks(copied(store, tmp_path / "store"), wanted | PLANTED) == []
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from detectors.engine import STATE_TABLES
+from detectors.state import STATE_TABLES
 from monitor.sources.tail import Tail, TailSettings
 from monitor.store.hot import Batch, Store
 from monitor.upkeep import forget, prune, tidy
@@ -62,11 +62,30 @@ def test_a_store_without_events_is_left_alone(store: Store) -> None:
 def test_a_start_leaves_the_same_state_in_fewer_rows(store: Store) -> None:
     for number in range(1, 8):
         pane = {"rule": "r", "step": 0, "key": '["a"]', "pane": 60, "until": NEW, "events": 2, "rows": number}
+        pane["evidence"] = [f"{number:017d} e{number}"]  # every event that is counted leaves some
         store.commit(batch(finding_revisions=[revision("one", number, NEW)], window_panes=[_numbers(pane)]))
     tidy(store)
     assert ids(store) == [("one", 7)]
     (pane,) = store.states()["window_panes"].to_dicts()
     assert (pane["events"], pane["rows"]) == (14, 28)
+
+
+def test_days_that_are_over_are_added_up_while_the_daemon_runs(store: Store) -> None:
+    over, today = 20_773, 20_777  # 2026-11-16 and the day of NOW
+    for number in range(1, 8):
+        rows = [{"rule": "r", "until": NEW, "subject": 5, "peers": 9, "day": day} for day in (over, today)]
+        store.commit(
+            batch(
+                behaviour_days=[row | {"amount": 10} for row in rows],
+                behaviour_patients=[row | {"members": [100 + number, 40 - number, 7]} for row in rows],
+            )
+        )
+    prune(store)
+    states = store.states()
+    days = states["behaviour_days"].group_by("day").agg(pl.len(), pl.col("amount").sum()).sort("day")
+    assert days.rows() == [(over, 1, 70), (today, 7, 70)]
+    patients = states["behaviour_patients"].filter(pl.col("day") == over)
+    assert patients["members"].to_list() == [[7, *range(33, 40), *range(101, 108)]]
 
 
 def _numbers(pane: dict[str, Any]) -> dict[str, Any]:

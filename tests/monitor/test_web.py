@@ -99,6 +99,17 @@ def test_health_is_ok_degraded_or_red(web: Web, health: Health, clock: Clock) ->
     assert get(web, "/healthz").status_code == 200
 
 
+def test_a_source_that_is_learning_is_told_and_is_no_trouble(web: Web, health: Health) -> None:
+    health.learning("behaviour", {"his": 6, "pacs": 0})
+    health.learning("silence", {"his": 13})
+    answer = get(web, "/healthz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "learning": {"behaviour": {"his": 6}, "silence": {"his": 13}}}
+    health.learning("behaviour", {"his": 0})
+    health.learning("silence", {})
+    assert get(web, "/healthz").json() == {"status": "ok"}
+
+
 def test_an_unknown_reason_is_a_mistake_of_the_programmer(health: Health) -> None:
     with pytest.raises(KeyError):
         health.set("so_so")

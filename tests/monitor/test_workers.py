@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,11 +70,18 @@ def test_a_crashed_worker_costs_its_text_only() -> None:
         assert one(workers, HONEST).statements[0].understood == "ast"
 
 
+def _stopped(pid: int) -> None:
+    """Stop a process and wait until it stands: the signal may find it at work."""
+    os.kill(pid, signal.SIGSTOP)
+    while Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.01)
+
+
 def test_a_text_that_takes_too_long_is_killed_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     with Workers(timeout_ms=200) as workers:
         one(workers, HONEST)
         process, _ = workers._idle[0]
-        os.kill(process.pid, signal.SIGSTOP)  # it will not answer any more
+        _stopped(process.pid)  # it will not answer any more
         monkeypatch.setattr("monitor.workers._WALL_FACTOR", 2)
         made = one(workers, "SELECT phone FROM patients")
         assert (made.statements[0].understood, made.statements[0].reason) == ("lexical", "killed")

@@ -2,7 +2,8 @@
 
 A sample is tests/parsers/samples/<parser>/<name>.log with <name>.events.jsonl beside it: one line a record (event or
 reject, in order of position), and a last line with the counted skips. The zone is not UTC, so that a forgotten
-conversion shows; a name that ends in `-utc` is read as UTC.
+conversion shows; a name that ends in `-utc` is read as UTC. A sample whose format needs other options than the default
+has them in <name>.options.json beside it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from parsers.events import Origin
-from parsers.registry import Parsed, parsers
+from parsers.registry import Parsed, Parser, parsers
 
 SAMPLES = Path(__file__).parent / "samples"
 RECEIVED = datetime(2026, 12, 1, tzinfo=UTC)
@@ -36,15 +38,28 @@ def origin_of(parser: str, position: int = 0) -> Origin:
 
 def samples() -> list[Path]:
     """All sample logs; the folder's name is the parser's."""
-    return sorted(path for path in SAMPLES.glob("*/*") if path.is_file() and not path.name.endswith(".events.jsonl"))
+    beside = (".events.jsonl", ".options.json")
+    return sorted(path for path in SAMPLES.glob("*/*") if path.is_file() and not path.name.endswith(beside))
 
 
 def expected_file(sample: Path) -> Path:
     return sample.with_name(sample.stem + ".events.jsonl")
 
 
-def parse_whole(sample: Path) -> Parsed:
+def options_of(sample: Path) -> dict[str, Any]:
+    beside = sample.with_name(sample.stem + ".options.json")
+    return dict(json.loads(beside.read_text(encoding="utf-8"))) if beside.exists() else {}
+
+
+def unit_of(sample: Path) -> Parser:
+    """The parser a sample is for, configured as it needs."""
     unit = parsers()[sample.parent.name]
+    options = options_of(sample)
+    return unit.configured(options) if options else unit
+
+
+def parse_whole(sample: Path) -> Parsed:
+    unit = unit_of(sample)
     chunk = sample.read_bytes()
     assert unit.framing(chunk, final=True) == len(chunk)
     return unit.parse(chunk, origin_of(unit.name), zone_of(sample), {})

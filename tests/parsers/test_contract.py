@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -21,8 +23,9 @@ regenerate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(regenerate)
 
 NAMES = sorted(parsers())
+# Each example is a dozen readings of a sample: few of them every day, and the same examples again and more by `make fuzz`.
 QUICK = settings(
-    max_examples=25,
+    max_examples=int(os.environ.get("HISWATCH_EXAMPLES") or 8),
     phases=(Phase.explicit, Phase.generate),
     deadline=None,
     derandomize=True,
@@ -30,19 +33,27 @@ QUICK = settings(
 )
 
 
+@cache
 def own_samples(name):
     return [sample for sample in regenerate.samples() if sample.parent.name == name]
 
 
+def alike(name):
+    """The samples that are read with the same options as the first one."""
+    every = own_samples(name)
+    return [sample for sample in every if regenerate.options_of(sample) == regenerate.options_of(every[0])]
+
+
 def excerpt(name, limit=12000):
     """The beginnings of a parser's samples, at most `limit` bytes, whole lines."""
-    data = b"".join(sample.read_bytes()[: limit // max(1, len(own_samples(name)))] for sample in own_samples(name))
+    chosen = alike(name)
+    data = b"".join(sample.read_bytes()[: limit // len(chosen)] for sample in chosen)
     return data[: data.rfind(b"\n") + 1]
 
 
-def read(name, data, zone, cuts=()):
+def read(unit, data, zone, cuts=()):
     """Parse `data` as a source would that gets it in pieces ending at `cuts`; the carry travels as JSON."""
-    unit, carry, position = parsers()[name], {}, 0
+    carry, position = {}, 0
     parts = []
     for end in [*sorted({cut for cut in cuts if cut < len(data)}), len(data)]:
         if end <= position:
@@ -53,7 +64,7 @@ def read(name, data, zone, cuts=()):
             assert 0 <= whole <= end - position
             if not whole:
                 break
-            part = unit.parse(data[position : position + whole], regenerate.origin_of(name, position), zone, carry)
+            part = unit.parse(data[position : position + whole], regenerate.origin_of(unit.name, position), zone, carry)
             carry = json.loads(json.dumps(dict(part.carry)))
             position += whole
             parts.append(part)
@@ -101,16 +112,22 @@ def test_every_byte_of_the_samples_is_accounted_for(name):
 def test_cuts_change_nothing(name, data):
     sample = data.draw(st.sampled_from(own_samples(name)))
     raw = sample.read_bytes()[:9000]
-    zone = regenerate.zone_of(sample)
+    zone, unit = regenerate.zone_of(sample), regenerate.unit_of(sample)
     cuts = data.draw(st.lists(st.integers(0, len(raw)), max_size=12))
-    assert_same(read(name, raw, zone), read(name, raw, zone, cuts))
+    assert_same(in_one_piece(sample, 9000), read(unit, raw, zone, cuts))
+
+
+@cache
+def in_one_piece(sample, limit):
+    return read(regenerate.unit_of(sample), sample.read_bytes()[:limit], regenerate.zone_of(sample))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_arriving_byte_by_byte_changes_nothing(name):
     raw = excerpt(name, 2500)
-    zone = regenerate.zone_of(own_samples(name)[0])
-    assert_same(read(name, raw, zone), read(name, raw, zone, range(len(raw))))
+    first = own_samples(name)[0]
+    zone, unit = regenerate.zone_of(first), regenerate.unit_of(first)
+    assert_same(read(unit, raw, zone), read(unit, raw, zone, range(len(raw))))
 
 
 def assert_same(one, other):
@@ -124,7 +141,8 @@ def assert_same(one, other):
 @given(data=st.data())
 @QUICK
 def test_damaged_samples_are_events_rejects_or_skips(name, data):
-    raw = bytearray(data.draw(st.sampled_from(own_samples(name))).read_bytes()[:6000])
+    sample = data.draw(st.sampled_from(own_samples(name)))
+    raw = bytearray(sample.read_bytes()[:6000])
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(raw) - 1))
         piece = data.draw(
@@ -135,18 +153,19 @@ def test_damaged_samples_are_events_rejects_or_skips(name, data):
         )
         raw[at : at + data.draw(st.integers(0, 40))] = piece
     damaged = bytes(raw)
-    zone = regenerate.zone_of(own_samples(name)[0])
-    whole = read(name, damaged, zone)
+    zone, unit = regenerate.zone_of(sample), regenerate.unit_of(sample)
+    whole = read(unit, damaged, zone)
     keeps_the_contract(name, damaged, whole)
     cuts = data.draw(st.lists(st.integers(0, len(damaged)), max_size=6))
-    assert_same(whole, read(name, damaged, zone, cuts))
+    assert_same(whole, read(unit, damaged, zone, cuts))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @given(raw=st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @QUICK
 def test_random_bytes_raise_nothing_and_are_no_events(name, raw):
-    parsed = read(name, raw, regenerate.zone_of(own_samples(name)[0]))
+    first = own_samples(name)[0]
+    parsed = read(regenerate.unit_of(first), raw, regenerate.zone_of(first))
     keeps_the_contract(name, raw, parsed)
     assert not parsed.events.height
 
@@ -157,7 +176,7 @@ def test_a_foreign_format_is_refused(name, other):
     if name == other:
         return
     raw = excerpt(other, 3000)
-    parsed = read(name, raw, regenerate.zone_of(own_samples(name)[0]))
+    parsed = read(parsers()[name], raw, regenerate.zone_of(own_samples(name)[0]))
     keeps_the_contract(name, raw, parsed)
     assert not parsed.events.height
     assert parsed.rejects.height

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from parsers import mariadb_server_audit, mariadb_server_audit_syslog
 from parsers.events import Origin
+from parsers.mariadb_audit_options import AuditOptions
 
 STAMP = "20261120 10:00:00,db01,"
 
@@ -76,6 +77,23 @@ def test_long_statements_of_a_larger_limit_are_not_marked():
     assert events["truncated"].to_list() == [False, False]
 
 
+def test_a_limit_that_is_told_decides():
+    limit = AuditOptions(query_log_limit=200)
+    data = query("select " + "x" * 400, limit=200) + query("select 1") + query("select " + "x" * 180)
+    origin = Origin("s", "y", "q", "/log", "f", "0" * 16, 0, datetime(2026, 12, 1, tzinfo=UTC))
+    events = mariadb_server_audit.parse(data, origin, ZoneInfo("Asia/Shanghai"), {}, options=limit).events
+    assert events["truncated"].to_list() == [True, False, False]
+    with pytest.raises(ValueError, match="query_log_limit"):
+        AuditOptions(query_log_limit=0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_the_limit_counts_bytes_as_logged(encoding):
+    short = "select 1, /* " + "中" * 400 + "*/"
+    cut = query(short + "中" * 300, limit=1024, encoding=encoding)
+    assert parse(query("select 1") + cut).events["truncated"].to_list() == [False, True]
+
+
 def test_a_statement_cut_inside_a_character_is_marked_and_readable():
     events = parse(query("select 1, /* " + "中" * 500 + "*/", limit=1024)).events
     assert events["truncated"].to_list() == [True]
@@ -106,17 +124,18 @@ def test_a_name_without_login_never_becomes_a_plain_record(name):
 
 
 def test_a_record_of_another_server_name_is_marked():
-    other = query("drop table t").replace(b"db01", b"h")
-    assert parse(query("select 1") + other).events["forgeable"].to_list() == [False, True]
+    long = "select 1 -- " + "x" * 600  # no name can hold a record so long
+    other = query(long).replace(b"db01", b"h")
+    assert parse(query(long) + other).events["forgeable"].to_list() == [False, True]
 
 
 def test_table_events_are_parts_of_their_query():
     events = parse(
         query("select 0") + f"{STAMP}app,192.0.2.7,7,12,READ,his,patients,\n".encode() + query("select 1", query_id=12)
     ).events
-    assert events.select("record_role", "activity_key", "object_name").rows()[1:] == [
-        ("part", "7/12", "his.patients"),
-        ("main", "7/12", None),
+    assert events.select("record_role", "statement_number", "object_name").rows()[1:] == [
+        ("part", 12, "his.patients"),
+        ("main", 12, None),
     ]
 
 
@@ -132,7 +151,13 @@ def test_rows_are_never_told():
 
 @pytest.mark.parametrize(
     ("host", "address"),
-    [("localhost", "[local]"), ("192.0.2.7:40112", "192.0.2.7"), ("2001:db8::7", "2001:db8::7"), ("", None)],
+    [
+        ("localhost", "[local]"),
+        ("192.0.2.7:40112", "192.0.2.7"),
+        ("[2001:db8::7]:40112", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("", None),
+    ],
 )
 def test_client_addresses(host, address):
     assert parse(f"{STAMP}app,{host},7,0,CONNECT,his,,0\n").events["client_ip"].to_list() == [address]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -322,6 +323,75 @@ def test_su_is_a_notice_with_both_names():
     assert last("FAILED SU (to his_app) wang on none", program="su[9]")["outcome"] == "failed"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        "",
+        "TTY=pts/0 ; ",
+        "HOST=db01 ; TTY=pts/0 ; ",
+        "HOST=db01 ; ",
+        "CHROOT=/a ; b ; ",
+    ],
+)
+@pytest.mark.parametrize("reason", ["", "a password is required ; ", "user NOT authorized on host ; "])
+def test_fields_that_sudo_leaves_out(options, reason):
+    line = f"wang : {reason}{options}PWD=/a ; b ; USER=root ; GROUP=adm ; ENV=A=1 B=2 ; COMMAND=/bin/x y=z"
+    told = last(line, program="sudo")
+    assert (told["action"], told["account"], told["detail"]) == ("command", "wang", "/bin/x y=z")
+    assert (told["outcome"], told["error_code"]) == (("failed", reason[:-3]) if reason else ("ok", None))
+    assert not told["forgeable"]
+
+
+@pytest.mark.parametrize(
+    ("program", "message", "account", "name"),
+    [
+        ("useradd", "new user: name=x, UID=0, GID=0, home=/, shell=/bin/sh, from=none", None, "x"),
+        ("usermod", "add 'x' to shadow group 'sudo'", None, "x"),
+        ("userdel", "delete user 'x'", None, "x"),
+        ("passwd", "password for 'x' changed by 'root'", "root", "x"),
+        ("passwd", "pam_unix(passwd:chauthtok): password changed for x", None, "x"),
+        ("gpasswd", "user x removed by wang from group docker", "wang", "x"),
+        ("gpasswd", "members of group docker set by root to x,y", "root", "docker"),
+    ],
+)
+def test_changes_of_accounts_are_notices(program, message, account, name):
+    told = last(message, program=f"{program}[3]")
+    assert (told["action"], told["outcome"], told["command"]) == ("notice", "ok", program.upper())
+    assert (told["account"], told["object_type"], told["object_name"]) == (account, "ACCOUNT", name)
+    assert told["detail"] == message
+
+
+def test_the_name_tried_at_a_console_may_imitate_the_message():
+    told = last("FAILED LOGIN (1) ON '/dev/tty1' FOR 'a' FOR 'root', Authentication failure", program="login[3]")
+    assert (told["action"], told["outcome"], told["account"]) == ("login", "failed", "a' FOR 'root")
+
+
+def test_three_envelopes_tell_the_same():
+    lines = (Path(__file__).parent / "reference" / "openssh_auth_rfc3164.log").read_text().splitlines()
+    told = [openssh.parse("".join(f"{line}\n" for line in lines).encode(), ORIGIN, ZONE, {}).events]
+    forms = ("{at}+08:00 {host} {tag}{pid}: {message}", "<86>1 {at}+08:00 {host} {tag} {bare} - -  {message}")
+    for form in forms:
+        again = []
+        for line, at in zip(lines, _stamps(lines), strict=True):
+            host, tag, pid, message = re.fullmatch(r".{15} (\S+) ([^\[:]+)(\[\d+\])?: ?(.*)", line).groups()
+            bare = pid[1:-1] if pid else "-"
+            again.append(form.format(at=at, host=host, tag=tag, pid=pid or "", bare=bare, message=message))
+        told.append(openssh.parse("".join(f"{line}\n" for line in again).encode(), ORIGIN, ZONE, {}).events)
+    placed = ["event_id", "position", "length", "activity_key"]  # these depend on the length of the envelope
+    assert told[0].height > 200
+    for other in told[1:]:
+        assert told[0].drop(placed).equals(other.drop(placed))
+
+
+def _stamps(lines):
+    """ISO stamps of RFC 3164 lines whose year ends once."""
+    year, before = 2026, 0
+    for line in lines:
+        at = datetime.strptime(f"2000 {line[:15]}", "%Y %b %d %H:%M:%S")
+        year, before = year + (before - at.month > 6), at.month
+        yield at.replace(year=year).isoformat()
+
+
 def test_other_lines_are_skipped_or_refused():
     text = (
         record("x", "vsftpd[3]")
@@ -401,8 +471,16 @@ def test_the_memory_of_open_sessions_is_bounded(monkeypatch):
 def test_a_closed_or_long_idle_session_is_forgotten():
     assert parse(record(OPENED) + record(CLOSED)).carry["sessions"]["pid"] == []
     carry = parse(record(OPENED)).carry
-    later = parse(record('remove name "/a"', "internal-sftp[78]", "Dec 20 08:00:00"), carry)
-    assert set(later.carry["sessions"]["pid"]) == {"78"}
+    later = parse(record('remove name "/a"', stamp="Dec 20 08:00:00"), carry)
+    assert later.events["account"].to_list() == [None]  # another process by now
+
+
+def test_a_stamp_of_another_process_ends_no_session():
+    carry = parse(record(OPENED) + record('remove name "/a"', "internal-sftp[78]", "Dec 20 08:00:00")).carry
+    assert (
+        parse(record('remove name "/b"'), carry).events["account"].to_list()
+        == parse(record(OPENED)).events["account"].to_list()
+    )
 
 
 def test_three_envelopes_of_one_stream_tell_the_same():

@@ -51,6 +51,83 @@ def test_every_form_of_one_message(line):
     assert (told["host"], told["tag"], told["pid"], told["message"]) == ("ftp01", "sshd", "4187", "hello: world")
 
 
+@pytest.mark.parametrize(
+    ("line", "host", "tag", "message"),
+    [
+        ("<86>Nov 18 09:00:00 sshd[12]: error: x: y", None, "sshd", "error: x: y"),
+        ("<86>Nov 18 09:00:00 mysql-server_auditing: db01-his db01,root,", None, "mysql-server_auditing", "db01-his db01,root,"),
+        ("<86>2026-11-18T09:00:00+08:00 sshd[12]: x", None, "sshd", "x"),
+        ("Nov 18 09:00:00 fe80::1 sshd[12]: x", "fe80::1", "sshd", "x"),
+        ("Nov 18 09:00:00 db01 Oracle Audit[12]: LENGTH", "db01", "Oracle Audit", "LENGTH"),
+        ("Nov 18 09:00:00 Oracle Audit[12]: LENGTH", None, "Oracle Audit", "LENGTH"),
+        ("Nov 18 09:00:00 db01 Oracle Unified Audit[12]: x", "db01", "Oracle Unified Audit", "x"),
+        ("Nov 18 2026 09:00:00 sw01 %%01SHELL/4/LOGIN(l)[12]:x", "sw01", "%%01SHELL/4/LOGIN(l)", "x"),
+        ("<166>Nov 18 2026 09:00:00 fw01 : %ASA-6-302013: Built", "fw01", "%ASA-6-302013", "Built"),
+        ("<189>45: *Nov 18 2026 09:00:00.000 CST: %SYS-5-CONFIG_I: x", None, "%SYS-5-CONFIG_I", "x"),
+        ("<999>Nov 18 09:00:00 h tag: x", "h", "tag", "x"),
+        ("<86>1 2026-11-18T01:00:00Z - sshd 12 - - x", None, "sshd", "x"),
+    ],
+)  # fmt: skip
+def test_forms_of_devices_and_of_local_programs(line, host, tag, message):
+    told = row(line)
+    assert told["problem"] is None
+    assert told["occurred_at"] == datetime(2026, 11, 18, 1, tzinfo=UTC)
+    assert (told["host"], told["tag"], told["message"]) == (host, tag, message)
+
+
+RECEIPT = "@2026-11-18T01:00:03.123456Z 10.20.1.5 "
+RECEIVED = datetime(2026, 11, 18, 1, 0, 3, 123456, tzinfo=UTC)
+WRITTEN = datetime(2026, 11, 18, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("message", "host", "when", "tag"),
+    [
+        ("<86>Nov 18 09:00:00 ftp01 sshd[12]: x", "ftp01", WRITTEN, "sshd"),
+        ("<86>Nov 18 09:00:00 sshd[12]: x", "10.20.1.5", WRITTEN, "sshd"),
+        ("Nov 18 09:00:00 ftp01 sshd[12]: x\r", "ftp01", WRITTEN, "sshd"),
+        ("<86>1 - - sshd 12 - - x", "10.20.1.5", RECEIVED, "sshd"),
+        ("<86>1 2026-11-18T09:00:00+08:00 - sshd 12 - - \ufeffx", "10.20.1.5", WRITTEN, "sshd"),
+        ("<86>sshd[12]: x", "10.20.1.5", RECEIVED, "sshd"),
+        ("sshd[12]: x", "10.20.1.5", RECEIVED, "sshd"),
+    ],
+)
+def test_what_a_listener_wrote_in_front_stands_for_what_is_missing(message, host, when, tag):
+    told = row(RECEIPT + message)
+    assert told["problem"] is None
+    assert (told["host"], told["occurred_at"], told["tag"], told["message"]) == (host, when, tag, "x")
+    assert told["text"] == RECEIPT + message
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f"{RECEIPT}<86>", "no_envelope"),
+        (f"{RECEIPT}nothing like it", "no_envelope"),
+        (f"{RECEIPT}<86>Nov 31 09:00:00 ftp01 sshd[12]: x", "bad_timestamp"),
+        ("@2026-11-18T01:00:03Z 10.20.1.5 <86>sshd[12]: x", "no_envelope"),
+        ("@2026-13-18T01:00:03.123456Z 10.20.1.5 <86>sshd[12]: x", "bad_timestamp"),
+    ],
+)
+def test_what_was_received_and_is_no_envelope_says_why(line, problem):
+    assert row(line)["problem"] == problem
+
+
+@pytest.mark.parametrize(
+    ("receipt", "stamp", "year"),
+    [
+        ("2027-01-01T00:00:00", "Dec 31 23:59:59", 2026),
+        ("2026-12-31T15:00:00", "Jan  1 00:00:01", 2027),  # a clock that is ahead
+        ("2026-12-31T16:30:00", "Jan  1 00:30:00", 2027),  # already next year in the zone of the stamps
+        ("2026-11-18T00:00:00", "Jul 18 09:00:00", 2026),
+    ],
+)
+def test_the_year_of_a_received_message_is_that_nearest_to_its_receipt(receipt, stamp, year):
+    frame, carried = read(f"@{receipt}.000000Z 10.20.1.5 <86>{stamp} h sshd[1]: x", year={"year": 2020, "month": 1})
+    assert frame["occurred_at"][0].astimezone(ZONE).year == year
+    assert carried == {"year": 2020, "month": 1}
+
+
 def test_fractions_of_a_second_are_kept_to_the_microsecond():
     for fraction, micros in ((".1", 100000), (".123456", 123456), (",137", 137000), (".123456789", 123456)):
         told = row(f"2026-12-03T08:05:24{fraction}+08:00 ftp01 sshd[1]: x")

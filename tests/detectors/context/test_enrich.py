@@ -47,6 +47,7 @@ services:
   app: {accounts: [{system: pg, account: app, from: [198.51.100.10]}], scope: {actions: [read, write, other], programs: ["HIS-*"]}}
   backup: {accounts: [{system: pg, account: bak, from: [198.51.100.20]}], hours: {from: 02:00, to: 03:00}}
   report: {accounts: [{system: pg, account: bi, from: [198.51.100.30]}]}
+  statistics: {accounts: [{system: pg, account: stat}, {system: pg, account: stat2}, {system: pg, account: stat3}], places: [198.51.100.31]}
   push: {accounts: [{system: ftp, account: bak, from: [198.51.100.20]}]}
 owners:
   pg: {accounts: [{system: pg, account: postgres}]}
@@ -64,6 +65,9 @@ jobs:
   cron: {kind: maintenance, system: pg, account: postgres, from: [local], window: {from: 02:00, to: 03:00}}
   monthly: {kind: report, system: pg, account: bi, aggregates: only}
   sample: {kind: report, system: pg, account: dba, max_rows: 50, restrictions: [range], aggregates: none, prescriber_and_drug: true}
+  counted: {kind: report, system: pg, account: stat, prescriber_and_drug: true, approvals: [{from: 2026-11-16, to: 2026-11-17, requester: a, approver: b}, {from: 2026-11-20, to: 2026-11-20, requester: a, approver: b}]}
+  yearly: {kind: report, system: pg, account: stat2, valid: {from: 2026-11-17, to: 2026-11-18}}
+  never: {kind: report, system: pg, account: stat3, approvals: []}
   push: {kind: transfer, system: ftp, account: bak, window: {from: 23:30, to: 03:00}, objects: ["/in/*.gz"]}
 """
 WORK = "2026-11-18 10:00"  # a Wednesday
@@ -75,6 +79,8 @@ LIN = {"account": "lin", "client_ip": "192.0.2.7"}
 BACKUP = {"account": "bak", "client_ip": "198.51.100.20"}
 DUMP = {**PATIENTS, "verb": "copy", "dump_tool": "pg_dump"}
 REPORT = {"account": "bi", "client_ip": "198.51.100.30"}
+STAT = {"account": "stat", "client_ip": "198.51.100.31"}
+COUNT = {**PATIENTS, "aggregate_functions": ["sum"], "tongfang": True}
 DBA = {"account": "dba", "client_ip": "198.51.100.4"}
 PUSH = {"account": "bak", "system": "ftp", "client_ip": "198.51.100.20", "action": "upload"}
 
@@ -108,9 +114,26 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("the first day", "2026-11-01 00:00", ZHANG, {"person_valid": True}),
     ("the last minute of the contract", "2026-11-20 23:59", ZHANG, {"person_valid": True}),
     ("the minute after the contract", "2026-11-21 00:00", ZHANG, {"person_valid": False}),
-    ("the last day of the qualification", "2026-11-10 10:00", LIN, {"person_valid": True}),
-    ("the day after the qualification", "2026-11-11 10:00", LIN, {"person_valid": False}),
-    ("a vendor that has left", WORK, {"account": "old"}, {"person_valid": False, "vendor_tier": "B"}),
+    ("the last day of the qualification", "2026-11-10 10:00", LIN, {"person_valid": True, "qualified": True}),
+    ("the day after the qualification", "2026-11-11 10:00", LIN, {"person_valid": False, "qualified": False}),
+    ("no qualification is written", WORK, ZHANG, {"qualified": None}),
+    ("a vendor that has left", WORK, {"account": "old"}, {"person_valid": False, "vendor_tier": "B", "vendor_state": "exited"}),
+    ("a vendor in contract", WORK, ZHANG, {"vendor_state": "active", "days_left": 2}),
+    ("the day after the contract", "2026-11-21 00:00", ZHANG, {"days_left": -1}),
+    ("the last hour of the contract", "2026-11-20 23:59", ZHANG, {"days_left": 0}),
+    ("own staff without an end", WORK, DBA, {"vendor_state": None, "days_left": None, "qualified": None}),
+    ("nobody known", WORK, {"account": "evil"}, {"vendor_state": None, "days_left": None}),
+    # tools
+    *(
+        (f"{program} is a {kind}", WORK, {**ZHANG, "client_program": program}, {"program_kind": kind})
+        for program, kind in (
+            ("psql", "console"), ("pg_dump", "dump_tool"), ("mysqldump", "dump_tool"), ("DBeaver 23.1.0 - SQLEditor <Script-1.sql>", "query_tool"),
+            ("Navicat Premium", "query_tool"), ("pgAdmin 4 - CONN:4938", "query_tool"), ("MySQLWorkbench", "query_tool"), ("plsqldev.exe", "query_tool"),
+            ("PL/SQL Developer", "query_tool"), ("Microsoft SQL Server Management Studio - Query", "query_tool"), ("python3", "script"),
+            ("C:\\Program Files\\Office\\EXCEL.EXE", "office"), ("sqlplus@ws7 (TNS V1-V3)", "console"), ("HIS-OUTP", None), ("PostgreSQL JDBC Driver", None),
+            ("exportd", None), ("psqlodbc35w", None), ("", None), (None, None),
+        )
+    ),
     # verdict 2: time
     ("the minute before work", "2026-11-18 07:59", ZHANG, {"time_allowed": False, "office_hours": False, "working_day": True}),
     ("the first minute of work", "2026-11-18 08:00", ZHANG, {"time_allowed": True, "office_hours": True}),
@@ -196,6 +219,16 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("a sample of fifty-one", WORK, {**DBA, **PATIENTS, "restriction": "range", "bound": 51}, {"job": None, "approved": False}),
     ("a sample of unknown size", WORK, {**DBA, **PATIENTS, "restriction": "range"}, {"job": None, "approved": False}),
     ("a sample without restriction", WORK, {**DBA, **PATIENTS, "bound": 50}, {"job": None, "approved": False}),
+    ("a report on the first day of its approval", "2026-11-16 00:00", {**STAT, **COUNT}, {"job": "counted", "unapproved_job": None, "approved": True}),
+    ("a report on the last minute of its approval", "2026-11-17 23:59", {**STAT, **COUNT}, {"job": "counted", "approved": True}),
+    ("a report between two approvals", WORK, {**STAT, **COUNT}, {"job": None, "unapproved_job": "counted", "approved": False}),
+    ("a report under its second approval", "2026-11-20 10:00", {**STAT, **COUNT}, {"job": "counted", "approved": True}),
+    ("a report without approval from elsewhere", WORK, {**STAT, **COUNT, "client_ip": "203.0.113.9"}, {"job": None, "unapproved_job": None}),
+    ("a report without approval that writes", WORK, {**STAT, "verb": "update", "writes": ["a"]}, {"job": None, "unapproved_job": None}),
+    ("a job on the last day it is agreed", WORK, {**STAT, "account": "stat2", **PATIENTS}, {"job": "yearly", "unapproved_job": None}),
+    ("a job the day after", "2026-11-19 10:00", {**STAT, "account": "stat2", **PATIENTS}, {"job": None, "unapproved_job": "yearly", "approved": False}),
+    ("a job the day before", "2026-11-16 10:00", {**STAT, "account": "stat2", **PATIENTS}, {"job": None, "unapproved_job": "yearly"}),
+    ("a job whose list of approvals is empty", WORK, {**STAT, "account": "stat3", **PATIENTS}, {"job": None, "unapproved_job": "never", "approved": False}),
     ("the nightly upload before midnight", "2026-11-18 23:45", {**PUSH, "path": "/in/his.dmp.gz"}, {"job": "push", "approved": True, "file_shape": "dump"}),
     ("the nightly upload after midnight", "2026-11-19 02:59", {**PUSH, "path": "/in/his.dmp.gz"}, {"job": "push", "approved": True}),
     ("the nightly upload by day", WORK, {**PUSH, "path": "/in/his.dmp.gz"}, {"job": None, "approved": False}),

@@ -11,7 +11,7 @@ NAMES = {
     "dump": [
         "/in/his_full_20261120.dmp", "/in/his_full_20261120.dmp.gz", "a.SQL", "a.sql.gz", "a.sql.tar.gz", "库.bak", "his.bak.7z",
         "dump.zip", "his_dump_2026.rar", "mysqldump-1118.tgz", "全库.zip", "his.mdf", "HIS.LDF", "his.dmp.001", "his.dmp.part",
-        "his.dmp(1)", "expdp01.7z.001", "pgdump.tar", "his.dmp ", "x\\y\\his.bak", "his_dmp.zip", "his.dump", "a.sql.enc",
+        "his.dmp(1)", "expdp01.7z.001", "pgdump.tar", "full.sql.bak", "his.mdf.bak", "病历.bak", "his.dmp ", "x\\y\\his.bak", "his_dmp.zip", "his.dump", "a.sql.enc",
     ],
     "archive": [
         "/in/病案.zip", "a.7z", "a.rar", "a.tar", "a.tar.gz", "a.gz", "a.z01", "a.r00", "a.part1.rar", "a.zip.001", "a.7z.003",
@@ -19,12 +19,12 @@ NAMES = {
     ],
     "table_export": [
         "/in/patient_export_001.csv", "a.csv", "住院患者名单.xlsx", "病人清单.xls", "patient.txt", "门诊明细.et", "BRXX_2026.xlsx",
-        'quo"te.csv', "病人.json", "a.dbf", "就诊名册.docx", "a.csv.tmp",
+        'quo"te.csv', "病人.json", "a.dbf", "就诊名册.docx", "a.csv.tmp", "住院患者名单.xlsx.bak",
     ],
     "image": ["/incoming/scan2026/BL00001.jpg", "IMG_0231.jpg", "a.dcm", "/pacs/1.2.840.113619/000001", "/upload/scan/BL1", "a.tiff"],
-    "document": ["空白表格(2026).xls", "手册.docx", "a.pdf", "notes.txt", "report.xlsx"],
+    "document": ["入院评估 表.docx.bak", "a.xls.bak(2)", "空白表格(2026).xls", "手册.docx", "a.pdf", "notes.txt", "report.xlsx"],
     "package": ["/incoming/HIS_patch_3.2.1.zip", "his_PATCH_3.zip"],
-    "other": ["/incoming/ADT_202611180902_000.hl7", "noext", "", "/", "/upload/scan/", "/upload/scan", "a.dmpx", "sqlite", "dump", "/dumps/readme"],
+    "other": ["my.cnf.bak", "hospital.yaml.orig", "/incoming/ADT_202611180902_000.hl7", "noext", "", "/", "/upload/scan/", "/upload/scan", "a.dmpx", "sqlite", "dump", "/dumps/readme"],
 }  # fmt: skip
 
 

@@ -136,6 +136,30 @@ def test_what_waits_is_carried_by_the_newest_message_and_superseded(site: Site) 
     assert site.rows["state"].to_list() == ["waiting", "superseded", "superseded", "waiting"]
 
 
+def test_a_finding_that_grows_is_told_again_when_it_has_doubled(site: Site) -> None:
+    site.batch(0, finding(1, events=12, rows=100))
+    assert site.batch(400, finding(1, revision=2, events=20, rows=180)) == []
+    (events,) = site.batch(800, finding(1, revision=3, events=24, rows=190))
+    assert (events["kind"], events["events"]) == ("update", 24)
+    (rows,) = site.batch(1200, finding(1, revision=4, events=25, rows=380))
+    assert rows["revision"] == 4
+    (worse,) = site.batch(1600, finding(1, revision=5, level="critical", events=26, rows=390))
+    assert worse["kind"] == "alert"
+
+
+def test_a_finding_that_shrinks_or_begins_to_tell_rows_is_told(site: Site) -> None:
+    site.batch(0, finding(1, events=12, rows=None))
+    (rows,) = site.batch(400, finding(1, revision=2, events=13, rows=5))
+    (fewer,) = site.batch(800, finding(1, revision=3, events=4, rows=5))
+    assert (rows["revision"], fewer["revision"]) == (2, 3)
+
+
+def test_what_only_grew_is_told_where_its_story_was_forgotten(site: Site) -> None:
+    site.batch(0, finding(1, events=12))
+    (message,) = site.batch(5 * 3600, finding(1, revision=2, events=13))
+    assert message["kind"] == "alert"
+
+
 def test_a_story_quiet_for_longer_than_the_interval_is_told_at_once(site: Site) -> None:
     site.batch(0, finding(1))
     (message,) = site.batch(301, finding(1, revision=2))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon import configure, daemon
 from running import UPLOAD, health, metric, read, small_disk, started, while_alive, without_root_rights
+from servers import WAIT_SECONDS
 
 MB = 1 << 20
 
@@ -74,7 +75,7 @@ def test_a_full_disk_pauses_reading_and_it_goes_on_by_itself(tmp_path: Path) -> 
         read(running, "one", 59)
         while_alive(running, lambda: health(port) == (200, "degraded", ["disk_low"]), "it goes on")
         running.process.terminate()
-        assert running.process.wait(30) == 0
+        assert running.process.wait(WAIT_SECONDS) == 0
         assert "Traceback" not in running.log.read_text()
 
 
@@ -98,3 +99,18 @@ def test_a_write_that_fails_is_made_again_from_what_is_stored(tmp_path: Path) ->
         )
         assert running.query("SELECT position FROM events GROUP BY 1 HAVING count(*) > 1") == []
     assert "Traceback" not in running.log.read_text()
+
+
+def test_a_source_whose_records_are_all_refused_makes_it_unwell_and_says_where_they_lie(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"2026-11-18 something else {number}\n" for number in range(30)))
+    config, port = configure(tmp_path / "site", {"wrong": source(log)})
+    with daemon(config, port) as running:
+        while_alive(running, lambda: health(port) == (200, "degraded", ["source_refused"]), "it is unwell")
+        told = next(line for line in running.log.read_text().split("\n") if "unknown_form" in line)
+        assert '"position": 0' in told
+        assert str(log) in told
+        with log.open("a") as file:
+            file.write(UPLOAD.format(1))
+        while_alive(running, lambda: health(port)[1] == "ok", "it is well again")
+        assert metric(running, "hiswatch_source_silence_seconds", source="wrong") < 60

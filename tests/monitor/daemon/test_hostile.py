@@ -49,18 +49,14 @@ def test_a_line_of_four_megabytes_costs_only_itself(tmp_path: Path) -> None:
         tmp_path / "site", {"pg": {"system": "his-pg", "path": str(log), "format": "postgresql_csvlog"}}
     )
     with daemon(config, port) as running:
-        while_alive(running, lambda: _read(running) >= 5 and _bytes_left(running) == 0, "all is read")
-        rows = running.query("SELECT account FROM events WHERE account LIKE 'good%' ORDER BY 1")
-        assert [row["account"] for row in rows] == ["good0", "good1", "good2"]
+        # a line of four megabytes is several records, so how many were read says nothing of the last
+        while_alive(running, lambda: _good(running) == ["good0", "good1", "good2"], "all is read")
         (told,) = running.query("SELECT count(*)::BIGINT AS n, sum(length)::BIGINT AS bytes FROM rejects")
         (events,) = running.query("SELECT sum(length)::BIGINT AS bytes FROM events")
         assert told["bytes"] + events["bytes"] == log.stat().st_size  # every byte is accounted for
     assert "Traceback" not in running.log.read_text()
 
 
-def _read(running: Daemon) -> float:
-    return metric(running, "hiswatch_records_total", source="pg")
-
-
-def _bytes_left(running: Daemon) -> float:
-    return metric(running, "hiswatch_source_lag_bytes", source="pg")
+def _good(running: Daemon) -> list[str]:
+    rows = running.query("SELECT account FROM events WHERE account LIKE 'good%' ORDER BY 1")
+    return [row["account"] for row in rows]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from daemon import configure, daemon
 from running import UPLOAD, read, refused, small_disk, without_root_rights
+from servers import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_a_state_dir_that_may_not_be_written(site: tuple[Path, int]) -> None:
     state = config.with_name("state")
     state.mkdir(mode=0o500)
     with without_root_rights(config, port) as running:
-        assert running.process.wait(30) == 2
+        assert running.process.wait(WAIT_SECONDS) == 2
         said = running.log.read_text()
         assert "Permission denied" in said
         assert str(state) in said

@@ -11,6 +11,7 @@ from daemon import configure, daemon
 from growing import Hospital, sources_of
 from receiver import receiver
 from running import UPLOAD, health, metric, read, while_alive
+from servers import WAIT_SECONDS
 
 SECRET = b"a key for the test only"
 
@@ -27,7 +28,7 @@ def test_a_signal_ends_it_with_a_last_checkpoint(tmp_path: Path, number: signal.
     with daemon(config, port) as running:
         read(running, "transfer", 60)
         running.process.send_signal(number)
-        assert running.process.wait(30) == 0
+        assert running.process.wait(WAIT_SECONDS) == 0
         said = running.log.read_text()
         assert "Traceback" not in said
         assert '"event": "Stopped"' in said
@@ -40,7 +41,7 @@ def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     config, port = configure(tmp_path / "site", {"transfer": source(tmp_path / "vsftpd.log")})
     with daemon(config, port) as running:  # the port answers early in the start
         running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(30) == 0
+        assert running.process.wait(WAIT_SECONDS) == 0
         assert "Traceback" not in running.log.read_text()
 
 
@@ -73,7 +74,6 @@ BAD = {  # what is added to a good configuration, what is told of it
         "alerts: {channels: {a: {type: webhook, url: 'https://a/', secret_file: none.key}}}\n",
         "alerts.channels.a.secret_file: secret file not found",
     ),
-    "broken rule": ("detection: {rule_dirs: [rules]}\n", "rules/own.yml"),
     "broken catalogue": ("catalogue: {files: [own.yaml]}\n", "own.yaml"),
 }
 
@@ -83,8 +83,6 @@ def test_reload_of_a_bad_file_keeps_the_old(tmp_path: Path) -> None:
     log.write_text(UPLOAD.format(1))
     config, port = configure(tmp_path / "site", {"one": source(log)})
     good = config.read_text(encoding="utf-8")
-    (config.with_name("rules")).mkdir()
-    (config.with_name("rules") / "own.yml").write_text("title: a rule\nhiswatch: {id: EXF-99}\n")
     config.with_name("own.yaml").write_text("tables: 5\n")
     with daemon(config, port) as running:
         read(running, "one", 1)
@@ -117,7 +115,8 @@ def test_a_restart_keeps_revisions_and_tells_nothing_twice(tmp_path: Path) -> No
             sources_of(tmp_path / "logs"),
             webhook=box.url,
             secret=SECRET,
-            more="  group_interval_seconds: 0\n  budget_per_hour: 1000\n",
+            # the upload after the restart is by an account that nobody has seen before, which would be news
+            more="  group_interval_seconds: 0\n  budget_per_hour: 1000\ndetection: {disabled: [VND-07b, VND-07d]}\n",
         )
         with daemon(config, port) as running:
             read(running, "sftp", hospital.logs["sftp"].records)
@@ -148,3 +147,93 @@ def test_the_port_is_free_again_after_the_end(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
+
+
+REGISTER = """\
+vendors: {wx: {contract: {from: 2026-01-01, to: 2026-12-31}}}
+people:
+  zhang: {vendor: wx, accounts: [{system: transfer, account: his_app}]}
+tickets:
+  T1: {person: zhang, from: 2026-11-11 08:30}
+"""
+
+
+def test_a_ticket_without_an_end_costs_that_ticket_only(tmp_path: Path) -> None:
+    log = tmp_path / "vsftpd.log"
+    log.write_text(UPLOAD.format(1))
+    config, port = configure(tmp_path / "site", {"one": source(log)})
+    register = config.with_name("register.yaml")
+    register.write_text(REGISTER, encoding="utf-8")
+    config.write_text(config.read_text(encoding="utf-8") + "register: register.yaml\n", encoding="utf-8")
+    with daemon(config, port) as running:
+        read(running, "one", 1)
+        assert health(port) == (200, "degraded", ["register_faulty"])
+        assert f"left out: {register}:5:3: tickets.T1.to: required key is missing" in running.log.read_text()
+        assert metric(running, "hiswatch_register_faults") == 1
+
+        register.write_text(REGISTER.replace("vendor: wx,", "vendor: wy,"), encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        while_alive(
+            running, lambda: "config_refused" in health(port)[2], "a person with a mistake keeps the old register"
+        )
+        assert "people.zhang.vendor: unknown vendor" in running.log.read_text()
+
+        good = "  T2: {person: zhang, from: 2026-11-11 08:30, to: 2026-11-11 10:00}\n"
+        register.write_text(REGISTER + good, encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        while_alive(running, lambda: health(port)[2] == ["register_faulty"], "taken without the bad ticket")
+        with log.open("a") as file:
+            file.write(UPLOAD.format(2))
+        read(running, "one", 2)
+        while_alive(
+            running,
+            lambda: (
+                [row["ticket"] for row in running.query("SELECT ticket FROM events ORDER BY position")] == [None, "T2"]
+            ),
+            "the good ticket holds",
+        )
+
+        register.write_text(REGISTER.partition("tickets:")[0], encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        while_alive(running, lambda: health(port) == (200, "ok", []), "well again")
+        assert metric(running, "hiswatch_register_faults") == 0
+
+
+RULE = """\
+title: A vendor moves a file
+logsource: {product: hiswatch, category: transfer}
+detection: {what: {action: upload}, condition: what}
+level: medium
+hiswatch: {id: XFR-9N, title_zh: 试验, why_zh: 说明文字, why_en: some text, likelihood: 3, impact: 4, honest_zh: 说明文字,
+  honest_en: some text, misses: much of it}
+"""
+
+
+def test_a_rule_with_a_mistake_costs_that_rule_only(tmp_path: Path) -> None:
+    log = tmp_path / "vsftpd.log"
+    log.write_text(UPLOAD.format(1))
+    rules = tmp_path / "site" / "rules"
+    config, port = configure(tmp_path / "site", {"one": source(log)}, more="detection: {rule_dirs: [rules]}\n")
+    rules.mkdir()
+    (rules / "good.yaml").write_text(RULE.replace("9N", "91"), encoding="utf-8")
+    bad = rules / "bad.yaml"
+    bad.write_text(RULE.replace("9N", "92").replace("{action: upload}", "{acton: upload}"), encoding="utf-8")
+    with daemon(config, port) as running:
+        read(running, "one", 1)
+        assert health(port) == (200, "degraded", ["rules_faulty"])
+        assert f"left out: {bad}:3:20: detection.what.acton: acton: unknown column" in running.log.read_text()
+        assert metric(running, "hiswatch_rule_faults") == 1
+        found = "SELECT DISTINCT rule FROM findings WHERE rule LIKE 'XFR-9%' ORDER BY rule"
+        assert running.query(found) == [{"rule": "XFR-91"}]
+
+        bad.write_text("title: [", encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        while_alive(running, lambda: f"left out: {bad}:1:" in running.log.read_text(), "not even YAML")
+
+        bad.write_text(RULE.replace("9N", "92"), encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        while_alive(running, lambda: health(port) == (200, "ok", []), "well again")
+        with log.open("a") as file:
+            file.write(UPLOAD.format(2))
+        read(running, "one", 2)
+        while_alive(running, lambda: running.query(found) == [{"rule": "XFR-91"}, {"rule": "XFR-92"}], "both in force")

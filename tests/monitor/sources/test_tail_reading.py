@@ -218,3 +218,26 @@ def test_a_new_source_may_begin_at_the_end_of_what_is_there(tmp_path: Path) -> N
     follower.restart()
     assert follower.look(wait=300) == numbered(12, 14)
     assert follower.gaps == []
+
+
+def headed(buffer: bytes, *, final: bool) -> int:
+    """Records that begin with '*' at the start of a line and go on until the next."""
+    return len(buffer) if final else buffer.rfind(b"\n*") + 1
+
+
+def test_a_last_record_without_an_end_mark_is_handed_out_after_a_quiet_time(tmp_path: Path) -> None:
+    follower = Following(tmp_path, framing=headed, settings={"settle_seconds": 5.0})
+    log = tmp_path / "a.log"
+    write(log, b"*one\n more\n*two\n")
+    assert follower.look(wait=1) == b"*one\n more\n"
+    assert follower.look(wait=1) == b""
+    write(log, b" more\n")  # not quiet: the time begins anew
+    assert follower.look(wait=4) == b""
+    assert follower.look(wait=4) == b""
+    assert follower.look(wait=1) == b"*two\n more\n"
+    write(log, b"*thr")
+    assert follower.look(wait=1) == b""
+    assert follower.look(wait=60) == b""  # a line that is not whole is no record, however long it waits
+    write(log, b"ee\n")
+    assert follower.look(wait=1) == b""
+    assert follower.look(wait=6) == b"*three\n"

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from building import START, batch, events, findings, messages, open_store, position, shapes, values
 
-from detectors.engine import STATE_TABLES
+from detectors.state import STATE_TABLES
 from monitor.store import chain, schema
 from monitor.store.hot import Batch, CommitFailed, Store, StoreLocked, culprits
 

@@ -22,8 +22,13 @@ TABLES = {
     "shapes": schema.APPENDED["shapes"],
     "findings": schema.APPENDED["findings_history"],
     "rejects": schema.APPENDED["rejects"],
+    "settlements": schema.APPENDED["settlements"],
+    "hushed": schema.APPENDED["hushed"],
     "outbox": schema.MUTABLE["outbox"],
     "queries": schema.MUTABLE["queries"],
+    "accounts": schema.MUTABLE["accounts"],
+    "code": schema.MUTABLE["code"],
+    "inventory_changes": schema.MUTABLE["inventory_changes"],
 }
 QUESTIONS = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 

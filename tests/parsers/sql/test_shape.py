@@ -98,6 +98,23 @@ def test_usual_statements_go_the_quick_way() -> None:
     assert is_ordinary(texts, "postgres").all()
 
 
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("postgres", "SELECT a FROM t WHERE id = $1 AND x = 'a' LIMIT 10"),
+        ("mysql", "SELECT @a, 姓名1 FROM t WHERE id = ? AND b = :name AND c = 1.5"),
+        ("oracle", "SELECT sid FROM v$session WHERE a# = :1 AND b = :name AND c = -5"),
+        ("tsql", "SELECT a FROM #tmp WHERE id = @P0 AND b = N'x' AND [Name] = 7"),
+    ],
+)
+def test_binds_and_names_with_signs_need_no_lexer(dialect: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = exact_shape(scan(text, dialect))
+    texts = pl.Series([text, text + " "])
+    monkeypatch.setattr("parsers.sql.shape._exact_one", None)
+    assert shapes(texts, dialect).to_list() == [wanted, wanted]
+    assert texts.to_list() == [text, text + " "]
+
+
 def test_column_of_shapes_and_values() -> None:
     texts = pl.Series(
         ["SELECT a FROM b WHERE c = 1", None, "select a from b where c = 22;", "", "SELECT a FROM b WHERE c = 'x'"]

@@ -1,0 +1,102 @@
+"""Steps that must follow each other, and what may stand for a set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from builders import NOON, frame, query
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.conditions import Ask
+from detectors.engine import Engine
+from detectors.expressions import expression
+from detectors.panes import MEMBER_CAP, Held, measure
+from detectors.rules import Line, Step
+from detectors.sqlrules import sql
+
+HOUR = 3600
+
+
+def step(verb):
+    tree = Ask("verb", "same", verb)
+    return Step("database", ("main",), "", tree, expression(tree), sql(tree))
+
+
+@pytest.fixture(scope="module")
+def sequence(rules):
+    """Three steps in an hour: panes of a minute."""
+    model = next(rule for rule in rules if rule.kind == "ordered")
+    return replace(
+        model, id="EXF-99", subject=("site", "account"), timespan_seconds=HOUR, kind="ordered", lines=(),
+        steps=tuple(map(step, ("create", "select", "drop"))),
+    )  # fmt: skip
+
+
+def acts(*told):
+    return [query(minute, verb=verb) for minute, verb in told]
+
+
+def found(rule, events, cut=None):
+    engine = Engine([rule])
+    parts = [events] if cut is None else [events[:cut], events[cut:]]
+    rows = pl.concat([engine.observe(frame(*part), NOON).findings for part in parts])
+    return rows.sort("id", "revision").unique("id", keep="last").sort("id").drop("revision").to_dicts()
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "fires"),
+    [
+        ("one after the other", [(0, "create"), (10, "select"), (50, "drop")], 1),
+        ("the second is missing", [(0, "create"), (50, "drop")], 0),
+        ("the last comes first", [(0, "drop"), (10, "create"), (20, "select")], 0),
+        ("the second comes after the third", [(0, "create"), (10, "drop"), (20, "select")], 0),
+        ("too slow", [(0, "create"), (30, "select"), (90, "drop")], 0),
+        ("a false start, then in order", [(0, "drop"), (1, "select"), (5, "create"), (6, "select"), (7, "drop")], 1),
+        ("within one pane, in order", [(0.1, "create"), (0.2, "select"), (0.3, "drop")], 1),
+        ("within one pane, the wrong way", [(0.1, "drop"), (0.2, "select"), (0.3, "create")], 0),
+        ("the steps of two people", [(0, "create"), (10, "select")], 0),
+    ],
+)
+def test_three_steps(sequence, name, told, fires):
+    assert len(found(sequence, acts(*told))) == fires, name
+
+
+def test_only_what_follows_is_in_the_finding(sequence):
+    told = found(sequence, acts((0, "select"), (1, "drop"), (2, "create"), (3, "select"), (4, "drop"), (5, "create")))
+    assert [row["events"] for row in told] == [4]  # both creations, and what followed the first
+
+
+moments = st.lists(st.tuples(st.integers(0, 150), st.sampled_from(["create", "select", "drop"])), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(told=moments, cut=st.integers(0, 12), more=moments)
+def test_sequences_neither_depend_on_the_cut_nor_are_undone(sequence, told, cut, more):
+    events, later = acts(*told), acts(*more)
+    whole = found(sequence, events)
+    assert found(sequence, events, cut) == whole
+    assert found(sequence, events[::-1], cut) == whole
+    assert {row["id"] for row in whole} <= {row["id"] for row in found(sequence, events + later)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(told=moments)
+def test_sequences_are_those_of_the_definition(sequence, told):
+    """Some three events of different minutes, in order, whose panes lie in one window."""
+    minutes = {verb: [minute for minute, one in told if one == verb] for verb in ("create", "select", "drop")}
+    exact = any(a < b < c < a + 60 for a in minutes["create"] for b in minutes["select"] for c in minutes["drop"])
+    in_order = any(a <= b <= c < a + 60 for a in minutes["create"] for b in minutes["select"] for c in minutes["drop"])
+    fires = bool(found(sequence, acts(*told)))
+    assert fires or not exact
+    assert in_order or not fires
+
+
+def test_a_line_above_what_a_pane_keeps_is_still_crossed():
+    hashes = pl.select(h=pl.int_range(0, 30_000).hash(seed=0))["h"].to_list()
+    pane = Held(events=1)
+    pane.add_members(0, hashes)
+    assert len(pane.members[0]) == MEMBER_CAP
+    assert measure(Line("distinct", "path", 10_000), 0, [pane]) >= 10_000
