@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC as UTC_ZONE
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ from detectors.report import finding
 from detectors.revisions import REVISIONS, Revisions
 from detectors.rules import COUNTED, Rule
 from detectors.summary import timed
-from detectors.tallies import Tallies, packed
+from detectors.tallies import FEW, Tallies, packed
 from detectors.windows import DAY, Found, Windows
 
 # What the store keeps for `restore`: append-only, summed when read. No value of a patient in it: members are hashes.
@@ -99,6 +99,9 @@ class Engine:
         self._tallies = [Tallies(window.rule, window.block_seconds) for window in self._windows]
         # of steps in a time span only whether each was there is counted
         self._lines = [0 if rule.kind in ("together", "ordered") else len(rule.lines) for rule in self.rules]
+        self._few_lines = np.array(
+            [-1 if tally.few_line is None else tally.few_line for tally in self._tallies], np.int64
+        )
         self._by_name = {window.key: place for place, window in enumerate(self._windows)}
         steps = [(place, number) for place, rule in enumerate(self.rules) for number in range(len(rule.steps))]
         self._rule_of = np.array([place for place, _ in steps], np.int64)
@@ -149,9 +152,10 @@ class Engine:
         for place in sorted(self._by_name[rule] for rule in told):
             window = self._windows[place]
             parts = {name: table.filter(pl.col("rule") == window.key) for name, table in tables.items()}
-            for key, block, step, *numbers in _numbers(window, parts):
+            tally = self._tallies[place]
+            for key, block, step, members, *numbers in _numbers(window, parts, tally.few_line):
                 text = self._texts.setdefault(key, key)
-                self._tallies[place].add(text, block, self._packed(place, step, numbers))
+                tally.add(text, block, self._packed(place, step, numbers), members)
             if (panes := parts.get("window_panes")) is not None and panes.height:
                 self._remember(window, panes)
 
@@ -209,7 +213,7 @@ class Engine:
         fresh = {
             (entry.place, entry.key, entry.block)
             for entry in entries
-            if self._tallies[entry.place].add(entry.key, entry.block, entry.numbers)
+            if self._tallies[entry.place].add(entry.key, entry.block, entry.numbers, entry.members)
         }
         touched: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
         wanted: list[tuple[str, str, int, int]] = []
@@ -251,19 +255,33 @@ class Engine:
         lasts = np.append(firsts[1:], len(blocks))
         sums = np.add.reduceat(np.maximum(groups.measures, 0), firsts, axis=0).tolist()
         places, steps = self._rule_of[groups.steps[firsts]].tolist(), groups.steps[firsts].tolist()
+        members = self._few_members(groups, firsts)
         return [
             _Entry(
                 place,
                 self._texts.setdefault(groups.keys[first], groups.keys[first]),
                 block,
                 self._packed(place, self._number_of[step], numbers),
+                members.get(number, ()),
                 first,
                 last,
             )
-            for place, step, block, numbers, first, last in zip(
-                places, steps, blocks[firsts].tolist(), sums, firsts.tolist(), lasts.tolist(), strict=True
+            for number, (place, step, block, numbers, first, last) in enumerate(
+                zip(places, steps, blocks[firsts].tolist(), sums, firsts.tolist(), lasts.tolist(), strict=True)
             )
         ]
+
+    def _few_members(self, groups: Groups, firsts: np.ndarray[Any, np.dtype[np.int64]]) -> dict[int, set[int]]:
+        """Of the entries that begin at the groups `firsts` the members of the tally's `few_line`, as many as it needs."""
+        few_lines = self._few_lines[self._rule_of[groups.steps[groups.of_members]]]
+        chosen = np.flatnonzero(few_lines == groups.members.get_column("line").to_numpy())
+        owners = (np.searchsorted(firsts, groups.of_members[chosen], side="right") - 1).tolist()
+        found: dict[int, set[int]] = {}
+        for owner, members in zip(
+            owners, groups.members.get_column("members")[chosen].list.head(FEW).to_list(), strict=True
+        ):
+            found.setdefault(owner, set()).update(members)
+        return found
 
     def _add(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Rows of panes into the windows that look at them."""
@@ -322,12 +340,13 @@ class _Entry:
     key: str
     block: int
     numbers: int  # packed, for the tallies
+    members: Collection[int]  # of the tally's `few_line`
     first: int
     last: int
 
 
-def _numbers(window: Windows, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Any, ...]]:
-    """(key, block, step, a number a line) of a rule's rows: what batches gave to the tallies."""
+def _numbers(window: Windows, tables: Mapping[str, pl.DataFrame], few_line: int | None) -> Iterator[tuple[Any, ...]]:
+    """(key, block, step, members of `few_line`, a number a line) of a rule's rows: what batches gave to the tallies."""
     lines = window.rule.lines
     by = [pl.col("key"), (pl.col("pane") // window.block_seconds).alias("block"), pl.col("step")]
     if (panes := tables.get("window_panes")) is not None:
@@ -340,11 +359,12 @@ def _numbers(window: Windows, tables: Mapping[str, pl.DataFrame]) -> Iterator[tu
             for place, line in enumerate(lines)
         ]
         sums = (one.clip(0).sum().alias(str(place)) for place, one in enumerate(told))
-        yield from panes.group_by(by).agg(sums).iter_rows()
+        yield from panes.group_by(by).agg(pl.lit((), pl.List(pl.UInt64)).alias("members"), *sums).iter_rows()
     if (members := tables.get("window_members")) is not None:
         sizes = pl.col("members").list.len().cast(pl.Int64)
         counts = (sizes.filter(pl.col("line") == place).sum().alias(str(place)) for place in range(len(lines)))
-        yield from members.group_by(by).agg(counts).iter_rows()
+        few = pl.col("members").list.head(FEW).filter(pl.col("line") == (-1 if few_line is None else few_line))
+        yield from members.group_by(by).agg(few.explode().unique().drop_nulls().alias("members"), *counts).iter_rows()
 
 
 @lru_cache(maxsize=4096)

@@ -100,3 +100,30 @@ def test_a_line_above_what_a_pane_keeps_is_still_crossed():
     pane.add_members(0, hashes)
     assert len(pane.members[0]) == MEMBER_CAP
     assert measure(Line("distinct", "path", 10_000), 0, [pane]) >= 10_000
+
+
+def test_the_same_few_members_in_every_pane_are_not_looked_at(rules):
+    """Nearly all accounts come from one or two addresses all day; only a third one is worth the panes of its window."""
+    engine = Engine([rule for rule in rules if rule.id == "IDN-01"])
+    for minute in range(0, 120, 5):
+        engine.observe(frame(query(minute, client_ip=f"10.1.0.{minute % 2}")), NOON)
+    assert sum(window.size for window in engine._windows) == 0
+    told = engine.observe(frame(query(119, client_ip="10.1.0.9")), NOON).findings
+    assert told["rule"].to_list() == ["IDN-01"]
+    assert "3" in told["why_en"].item()
+
+
+addresses = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 4)), max_size=16)
+
+
+@settings(max_examples=60, deadline=None)
+@given(told=addresses, cut=st.integers(0, 16))
+def test_few_members_are_counted_as_many_are(rules, told, cut):
+    """What is kept of few members only decides what is looked at: without it the findings are the same."""
+    chosen = next(rule for rule in rules if rule.id == "IDN-01")
+    events = [query(minute, client_ip=f"10.1.0.{address}") for minute, address in told]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("detectors.tallies.FEW", 0)
+        whole = found(chosen, events)
+    assert found(chosen, events, cut) == whole
+    assert found(chosen, events[::-1], cut) == whole
