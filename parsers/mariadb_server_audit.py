@@ -86,7 +86,7 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry, *, options
     if not chunk:
         return Parsed(carry=carry)
     rows = _read(chunk, origin.position, continued=bool(carry.get("unfinished")), at_end=False)
-    rows = rows.with_columns(occurred_at=local_time(pl.col("stamp"), "%Y%m%d %k:%M:%S", zone))
+    rows = rows.with_columns(occurred_at=local_time(_full_hour(rows["stamp"]), "%Y%m%d %H:%M:%S", zone))
     rows = rows.with_columns(
         reason=pl.when(pl.col("reason").is_null() & pl.col("occurred_at").is_null())
         .then(pl.lit("bad_timestamp"))
@@ -102,6 +102,12 @@ def parse(chunk: bytes, origin: Origin, zone: ZoneInfo, carry: Carry, *, options
     # a name of three lines holds a whole record between two that it completes: nothing shows which are the server's
     events = events.with_columns(forgeable=pl.col("forgeable") | (pl.col("length") <= _NAME_BYTES))
     return Parsed(complete(events, origin), rejects.cast(REJECTS), {}, next_carry)  # type: ignore[arg-type]
+
+
+def _full_hour(stamps: pl.Series) -> pl.Expr:
+    """Stamps with two digits of the hour: Polars reads that form three times as fast as one with a blank (`%k`)."""
+    blanks = stamps.str.contains("  ", literal=True).any()
+    return pl.lit(stamps.str.replace("  ", " 0", literal=True) if blanks else stamps)
 
 
 def _read(chunk: bytes, position: int, *, continued: bool, at_end: bool) -> pl.DataFrame:
@@ -148,19 +154,19 @@ def _from_left(records: pl.DataFrame) -> pl.DataFrame:
 def _plain() -> pl.Expr:
     """The line is a record when read from the left, with nothing left over: the ordinary case."""
     operation, rest = pl.col("operation"), pl.col("rest")
+    forms = {
+        "QUERY": operation == "QUERY",
+        "table": operation.is_in(_TABLES),
+        "proxy": operation == "PROXY_CONNECT",
+        "connection": operation.is_in(_CONNECTIONS) & (operation != "PROXY_CONNECT"),
+    }
+    # null where the form is another: a pattern searches only what is its own
+    fits = (pl.when(of_form).then(rest).str.contains(_REST_OF[form]) for form, of_form in forms.items())
     return (
         pl.col("text").str.contains(_STAMP)
         & pl.col("connection").str.contains(r"^\d{1,18}$")
         & pl.col("query_id").str.contains(r"^\d{1,18}$")
-        & pl.when(operation == "QUERY")
-        .then(rest.str.contains(_REST_OF["QUERY"]))
-        .when(operation.is_in(_TABLES))
-        .then(rest.str.contains(_REST_OF["table"]))
-        .when(operation == "PROXY_CONNECT")
-        .then(rest.str.contains(_REST_OF["proxy"]))
-        .when(operation.is_in(_CONNECTIONS))
-        .then(rest.str.contains(_REST_OF["connection"]))
-        .otherwise(pl.lit(value=False))
+        & pl.coalesce(*fits, pl.lit(value=False))
     )
 
 
@@ -273,7 +279,7 @@ def events_of(rows: pl.DataFrame, carry: dict[str, Any], options: AuditOptions) 
         .when(table)
         .then(col("tables").str.extract(r"(?s)^(.*?),"))
         .otherwise(col("connections").str.extract(r"(?s)^(.*),,\d*$")),
-        code=pl.when(query).then(col("end").str.extract(r"',(\d+)$")).otherwise(col("end").str.extract(r",(\d+)$")),
+        code=col("end").str.extract(r",(\d+)$"),
         object_name=col("tables").str.extract(r"(?s)^(.*?,.*),$").str.replace(",", ".", literal=True),
     )
     rows = rows.with_columns(escaped=col("asked").struct[1].str.strip_suffix(pl.lit("',") + col("code").fill_null("")))

@@ -27,16 +27,20 @@ def to_utc(naive: pl.Expr, zone: ZoneInfo) -> pl.Expr:
     An hour that the clock shows twice counts as its first pass (order in the file cannot tell when records of many
     processes mix); a time that the clock skipped counts with the offset before the change, as if nobody had set it.
     """
+    # as a column, not as an expression: that would be worked out once for every place where it is used
     naive = naive.cast(pl.Datetime("us"))
-    naive = pl.when(naive.is_between(_EARLIEST, _LATEST)).then(naive)
-    if zone.key in {"UTC", "Etc/UTC"}:
-        return naive.dt.replace_time_zone("UTC")
-    return naive.map_batches(lambda times: _localised(times, zone.key), return_dtype=pl.Datetime("us", "UTC"))
+    return naive.map_batches(lambda times: _localised(_sane(times), zone.key), return_dtype=pl.Datetime("us", "UTC"))
 
 
 def local_time(text: pl.Expr, form: str, zone: ZoneInfo) -> pl.Expr:
     """Text of local time in strptime form `form` (chrono's `%`-codes) to UTC; null where it does not fit."""
     return to_utc(text.str.to_datetime(form, time_unit="us", strict=False), zone)
+
+
+def _sane(times: pl.Series) -> pl.Series:
+    """Null where a year is damage."""
+    sane = times.is_between(_EARLIEST, _LATEST)
+    return times if sane.all() else times.scatter((~sane).arg_true(), None)
 
 
 def _offset(times: pl.Series, zone: str) -> timedelta | None:
@@ -55,6 +59,8 @@ def _offset(times: pl.Series, zone: str) -> timedelta | None:
 
 
 def _localised(times: pl.Series, zone: str) -> pl.Series:
+    if zone in {"UTC", "Etc/UTC"}:
+        return times.dt.replace_time_zone("UTC")
     offset = _offset(times, zone)
     if offset is not None:
         return (times - offset).dt.replace_time_zone("UTC")
