@@ -43,6 +43,7 @@ HEADINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "owner": ("使用人", "责任人", "姓名", "人员", "工号", "人员编号", "服务", "person", "owner", "service", "name"),
         "places": ("ip地址", "地址", "ip", "来源地址", "from", "addresses", "address", "places"),
         "shared": ("共用", "是否共用", "共享账号", "是否共享", "shared"),
+        "superuser": ("超级用户", "是否超级用户", "管理员权限", "超级权限", "superuser"),
     },
     "services": {
         "id": ("服务编号", "编号", "id", "service id"),
@@ -102,8 +103,8 @@ STATES = {
     "在用": "active", "有效": "active", "履约中": "active", "服务中": "active", "退出中": "exiting", "即将退出": "exiting", "交接中": "exiting",
     "已退出": "exited", "终止": "exited", "已终止": "exited", "停用": "exited",
 }  # fmt: skip
-YES = frozenset({"是", "y", "yes", "true", "1", "共用", "√", "✓"})
-NO = frozenset({"否", "n", "no", "false", "0", "×", "x"})
+YES = frozenset({"是", "有", "y", "yes", "true", "1", "共用", "√", "✓"})
+NO = frozenset({"否", "无", "n", "no", "false", "0", "×", "x"})
 
 _BRACKETS = re.compile(r"[(\[【〔][^)\]】〕]*[)\]】〕]")
 

@@ -54,7 +54,7 @@ class Read:
 _PARSERS: dict[str, Callable[[Cell], Any]] = {
     "tier": cells.tier_of, "state": cells.state_of, "contract.from": cells.day_of, "contract.to": cells.day_of,
     "valid.from": cells.day_of, "valid.to": cells.day_of, "qualification_until": cells.day_of, "head_count": cells.whole_number_of,
-    "places": cells.list_of, "systems": cells.list_of, "system": cells.list_of, "shared": cells.yes_or_no, "from": cells.moment_of,
+    "places": cells.list_of, "systems": cells.list_of, "system": cells.list_of, "shared": cells.yes_or_no, "superuser": cells.yes_or_no, "from": cells.moment_of,
     "to": cells.moment_of, "objects": cells.list_of, "classes": cells.classes_of, "actions": cells.actions_of,
     "scope.objects": cells.list_of, "scope.classes": cells.classes_of, "scope.actions": cells.actions_of, "scope.programs": cells.names_of,
     "person": cells.names_of, "owner": text_of,

@@ -177,9 +177,7 @@ def _accounts(draft: Draft, values: Written, merged: Merged) -> list[dict[str, A
     entry: dict[str, Any] = {"system": systems[0] if len(systems) == 1 else systems, "account": values["account"]}
     if draft.kind == "accounts" and "places" in values:
         entry["from"] = values["places"]
-    if values.get("shared"):
-        entry["shared"] = True
-    return [entry]
+    return [entry | {name: True for name in ("shared", "superuser") if values.get(name)}]
 
 
 def _join_accounts(holder: Written, accounts: Iterable[dict[str, Any]]) -> bool:
@@ -192,7 +190,7 @@ def _join_accounts(holder: Written, accounts: Iterable[dict[str, Any]]) -> bool:
             kept.append(account)
             changed = True
         for entry in same:
-            news = {name: value for name, value in account.items() if name in ("from", "shared")}
+            news = {name: value for name, value in account.items() if name in ("from", "shared", "superuser")}
             changed |= _set(entry, news)
     return changed
 

@@ -208,16 +208,16 @@ def test_accounts_go_to_their_person_or_service():
     merged = joined(
         register,
         sheet(
-            ["账号", "系统", "使用人", "ip地址", "是否共用"],
-            ["z", "pg、my", "张三", "192.0.2.1", "是"],
-            ["s", "pg", "接口", None, "否"],
-            ["q", "pg", "李四", None, None],
+            ["账号", "系统", "使用人", "ip地址", "是否共用", "超级用户"],
+            ["z", "pg、my", "张三", "192.0.2.1", "是", "无"],
+            ["s", "pg", "接口", None, "否", "有"],
+            ["q", "pg", "李四", None, None, None],
         ),
     )
     assert register["people"]["zhang"]["accounts"] == [
         {"system": ["pg", "my"], "account": "z", "from": ["192.0.2.1"], "shared": True}
     ]
-    assert register["services"]["app"]["accounts"] == [{"system": "pg", "account": "s"}]
+    assert register["services"]["app"]["accounts"] == [{"system": "pg", "account": "s", "superuser": True}]
     assert [(problem.line, problem.column) for problem in merged.problems] == [(4, 3)]
 
 
