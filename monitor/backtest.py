@@ -20,6 +20,7 @@ from config.yaml12 import read_yaml_all
 from detectors.conditions import columns_of
 from detectors.context import Context
 from detectors.engine import Engine
+from detectors.findings import NO_FINDINGS
 from detectors.folding import KEEP
 from detectors.rules import COUNTED, Rule, compile_rules
 from detectors.sqlrules import literal, loosely
@@ -29,7 +30,7 @@ from monitor.findings import as_dict, print_table, severity_word, who
 from monitor.protect import Protection, load_key
 from monitor.store import schema
 from monitor.store.allow import MAX_LENGTH
-from monitor.store.query import QueryLimits, run_query
+from monitor.store.query import QueryLimits, newest_event, run_query
 from parsers.events import EVENTS, FACTS
 
 LIMITS = QueryLimits(rows=100_000, seconds=120.0, bytes=256 << 20, memory_mb=512)
@@ -110,10 +111,7 @@ def backtest(rules: Sequence[Rule], days: int, site: LoadedSite, limits: QueryLi
     """Over the last `days` local days, counted back from the newest stored event."""
     settings = site.settings
     state = settings.state_dir.resolve()
-    newest = run_query(
-        state, "SELECT max(occurred_to) AS newest FROM batches WHERE occurred_to <= received_at"
-    ).frame.item()
-    until = (newest if isinstance(newest, datetime) else datetime.now(UTC)) + timedelta(microseconds=1)
+    until = newest_event(state) + timedelta(microseconds=1)
     first_day = until.astimezone(settings.zone).date() - timedelta(days=days - 1)
     since = datetime.combine(first_day, time(), settings.zone).astimezone(UTC)
     engine = Engine(rules, zone=settings.timezone, notify_from=settings.detection.notify_from, lateness=None)
@@ -127,8 +125,7 @@ def backtest(rules: Sequence[Rule], days: int, site: LoadedSite, limits: QueryLi
             now = part["received_at"].max()
             assert isinstance(now, datetime)
             found.append(engine.observe(folding.fold(part, now), now).findings)
-    latest = engine.observe(pl.DataFrame(), until).findings if not found else pl.concat(found)
-    latest = latest.sort("revision").unique("id", keep="last").filter(pl.col("last_seen") >= since)
+    latest = pl.concat(found or [NO_FINDINGS]).sort("revision").unique("id", keep="last").filter(pl.col("last_seen") >= since)
     return Backtest(since, until, latest, events, cut)
 
 

@@ -19,7 +19,7 @@ from config import tolerance
 from config.yamltext import remark, scalar
 from detectors.context.suggestions import EXPORTS, SEEN, Account, Entry, JobSeen, Suggested, suggest
 from monitor.assemble import read_site
-from monitor.store.query import QueryLimits, run_query
+from monitor.store.query import QueryLimits, newest_event, run_query
 from monitor.store.schema import conform
 
 LIMITS = QueryLimits(rows=100_000, seconds=120.0, bytes=128 << 20, memory_mb=512)
@@ -59,10 +59,7 @@ def run_suggest(config: Path, days: int, *, as_json: bool) -> None:
     site = read_site(config, deep=False, tolerate=tolerance.ALL)
     settings = site.settings
     state = settings.state_dir.resolve()
-    newest = run_query(
-        state, "SELECT max(occurred_to) AS newest FROM batches WHERE occurred_to <= received_at"
-    ).frame.item()
-    until = newest if isinstance(newest, datetime) else datetime.now(UTC)
+    until = newest_event(state)
     since = until - timedelta(days=days)
     shift = int((until.astimezone(settings.zone).utcoffset() or timedelta()).total_seconds())
     stamp = f"TIMESTAMPTZ '{since.astimezone(UTC).isoformat(sep=' ')}'"

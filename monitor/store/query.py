@@ -58,6 +58,22 @@ class QueryFailed(MonitorError):
     """The question could not be answered: wrong column, too much memory, too long."""
 
 
+NEWEST_SQL = """
+SELECT max(newest) AS newest FROM (
+  SELECT max(occurred_to) AS newest FROM batches WHERE occurred_to <= received_at
+  UNION ALL
+  SELECT max(occurred_at) FROM events WHERE occurred_at <= received_at
+    AND batch IN (SELECT batch FROM batches WHERE occurred_to > received_at)
+)
+"""
+
+
+def newest_event(state_dir: Path) -> datetime:
+    """When the newest stored event was, of those that are not dated in the future; now where there is none. Raises as `run_query`."""
+    newest = run_query(state_dir, NEWEST_SQL).frame.item()
+    return newest if isinstance(newest, datetime) else datetime.now(UTC)
+
+
 def run_query(state_dir: Path, sql: str, limits: QueryLimits | None = None) -> QueryResult:
     """Raises QueryRefused, QueryFailed, StartError (there is no store)."""
     limits = limits or QueryLimits()

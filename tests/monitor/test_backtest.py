@@ -101,3 +101,23 @@ def test_what_cannot_be_tried(config: Path, tmp_path: Path) -> None:
     broken.write_text(NEW.replace("actor_kind", "actorkind"), encoding="utf-8")
     with pytest.raises(ConfigError, match="actorkind"):
         chosen(str(broken), site)
+
+
+def test_a_rule_that_no_event_fits(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_backtest("INJ-01", 1, config, as_json=False, language="en")
+    assert "0 findings" in capsys.readouterr().out
+
+
+def test_a_record_from_the_future_hides_nothing_of_its_batch(config: Path, tmp_path: Path) -> None:
+    (log,) = (DEMO / "logs").glob("*vsftpd*")
+    copy, state = tmp_path / log.name, tmp_path / "state"
+    future = log.read_text(encoding="utf-8").split("\n")[0].replace(" 2026 ", " 2099 ")
+    copy.write_text(log.read_text(encoding="utf-8") + future + "\n", encoding="utf-8")
+    site = tmp_path / "hospital.yaml"
+    site.write_text(config.read_text(encoding="utf-8").replace(str(log), str(copy)), encoding="utf-8")
+    (tmp_path / "register.yaml").write_bytes((DEMO / "register.yaml").read_bytes())
+    with redirect_stdout(StringIO()):
+        run_scan(site, [copy], root=None, source=None, store=state, json_lines=True)
+    found = backtest(chosen("XFR-01", read_site(site)), 30, read_site(site))
+    assert f"{found.until:%Y-%m}" == "2026-11"
+    assert found.findings.height > 0
