@@ -125,7 +125,12 @@ def backtest(rules: Sequence[Rule], days: int, site: LoadedSite, limits: QueryLi
             now = part["received_at"].max()
             assert isinstance(now, datetime)
             found.append(engine.observe(folding.fold(part, now), now).findings)
-    latest = pl.concat(found or [NO_FINDINGS]).sort("revision").unique("id", keep="last").filter(pl.col("last_seen") >= since)
+    latest = (
+        pl.concat(found or [NO_FINDINGS])
+        .sort("revision")
+        .unique("id", keep="last")
+        .filter(pl.col("last_seen") >= since)
+    )
     return Backtest(since, until, latest, events, cut)
 
 

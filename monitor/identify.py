@@ -16,7 +16,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from monitor.errors import StartError
-from monitor.replay import open_regular, shown
+from monitor.replay import open_regular, refuse_compressed, shown
 from parsers.events import Origin
 from parsers.registry import Parser, parsers
 
@@ -28,9 +28,6 @@ _NOTHING = ("blank", "comment", "structure")  # skips that any file may have
 _STREAM = "syslog"  # reads what the formats behind it read: of two equal answers the plainer one is theirs
 _DRAFTS = ("json_lines", "csv_lines")  # their fields are guessed by name
 _PLAIN = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./*-]*")
-_MAGIC = {
-    b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd", b"BZh": "bzip2", b"PK\x03\x04": "zip",
-}  # fmt: skip
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -99,9 +96,7 @@ def candidates(head: bytes) -> Iterator[tuple[Parser, Mapping[str, Any]]]:
 def _refuse_what_is_no_log(path: Path, head: bytes) -> None:
     if not head:
         raise StartError(f"{shown(path)}: empty, nothing to tell a format by")
-    for magic, name in _MAGIC.items():
-        if head.startswith(magic):
-            raise StartError(f"{shown(path)}: compressed ({name}); unpack it first")
+    refuse_compressed(path, head)
     if head.startswith(_UTF16):
         raise StartError(f"{shown(path)}: UTF-16; convert it first (iconv -f UTF-16 -t UTF-8)")
 

@@ -19,6 +19,9 @@ from parsers.registry import Parser
 
 BLOCK_BYTES = 4 * 1024 * 1024
 HEAD_BYTES = 1024
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd", b"BZh": "bzip2", b"PK\x03\x04": "zip",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def chunks(path: Path, named: Named, parser: Parser, received_at: datetime) -> I
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
         head = os.pread(descriptor, HEAD_BYTES, 0)
+        refuse_compressed(path, head)
         generation = blake2b(head + b"\0" + os.fsencode(path.resolve()), digest_size=8).hexdigest()
         reference = datetime.fromtimestamp(status.st_mtime, UTC)
 
@@ -73,6 +77,19 @@ def chunks(path: Path, named: Named, parser: Parser, received_at: datetime) -> I
                 buffer, position = buffer[whole:], position + whole
             if not block:
                 return
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raises StartError where a file cannot be opened or is an archive."""
+    with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        refuse_compressed(path, file.read(HEAD_BYTES))
+
+
+def refuse_compressed(path: Path, head: bytes) -> None:
+    """Raises StartError where a file begins as an archive does: nothing in it is a record."""
+    for magic, name in _COMPRESSED.items():
+        if head.startswith(magic):
+            raise StartError(f"{shown(path)}: compressed ({name}); unpack it first")
 
 
 def open_regular(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,11 @@ import polars as pl
 from config.loader import LoadedSite
 from detectors.findings import NO_FINDINGS
 from monitor.assemble import Assembly, assembled, named_source, read_site
+from monitor.errors import StartError
 from monitor.findings import as_json, print_table
 from monitor.pipeline import Seen
 from monitor.protect import ephemeral_key
-from monitor.replay import ReplayChunk, chunks, plan
+from monitor.replay import ReplayChunk, chunks, plan, refuse_unreadable
 from parsers.registry import Carry
 
 Progress = Callable[[int], None]  # bytes done
@@ -68,6 +70,8 @@ def run_scan(
     site = read_site(config, root, deep=False)
     settings = site.settings
     planned = plan(settings, files, source)
+    for path in files:
+        refuse_unreadable(path)
     if store is not None:
         from monitor.backfill import scan_into
 
@@ -75,6 +79,7 @@ def run_scan(
         with progress_bar(planned, shown=not json_lines) as progress:
             found = scan_into(site, planned, store, progress, stored.add)
         print(stored if stored.batches else f"already read: nothing new in {len(planned)} files", file=sys.stderr)
+        stored.refuse_unread()
     else:
         found = _report(site, planned, json_lines=json_lines)
     zone, language = settings.zone, settings.alerts.language or settings.language
@@ -95,6 +100,7 @@ def _report(site: LoadedSite, planned: list[tuple[Path, str]], *, json_lines: bo
             counts.add(seen)
             findings.append(seen.observed.findings)
     print(counts, file=sys.stderr)
+    counts.refuse_unread()
     return latest(findings)
 
 
@@ -103,12 +109,23 @@ class _Counts:
 
     def __init__(self) -> None:
         self.batches = self.events = self.rejects = self.skips = 0
+        self._events_of: Counter[str] = Counter()  # by file
+        self._rejects_of: Counter[str] = Counter()
 
     def add(self, seen: Seen) -> None:
         self.batches += 1
         self.events += seen.events.height
         self.rejects += seen.rejects.height
         self.skips += sum(records for records, _ in seen.read.skips.values())
+        self._events_of.update(dict(seen.events.group_by("file").len().iter_rows()))
+        self._rejects_of.update(dict(seen.rejects.group_by("file").len().iter_rows()))
+
+    def refuse_unread(self) -> None:
+        """Say of which files no record could be read; raises StartError where that is so of all: then nothing was looked at."""
+        for file in sorted(self._rejects_of.keys() - self._events_of.keys()):
+            print(f"{file}: none of its {self._rejects_of[file]} records could be read", file=sys.stderr)
+        if self.rejects and not self.events:
+            raise StartError("no record could be read: another format? `hiswatch identify FILE` tells it")
 
     def __str__(self) -> str:
         return f"{self.events + self.rejects + self.skips} records: {self.events} events, {self.rejects} rejects, {self.skips} skips"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
@@ -174,6 +175,22 @@ def test_scan_names_what_it_cannot_read(site: Path, tmp_path: Path) -> None:
     assert "no source is called oracle; known: pg" in err
     _, err = within("scan", "--config", tmp_path / "none.yaml", status=2)
     assert "none.yaml" in err
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_scan_does_not_say_nothing_was_found_in_what_it_could_not_read(site: Path, tmp_path: Path, kept: bool) -> None:
+    store = ["--store", tmp_path / "store"] if kept else []
+    packed, other = tmp_path / "log.gz", tmp_path / "vsftpd.log"
+    packed.write_bytes(gzip.compress(PGAUDIT.read_bytes()))
+    out, err = within("scan", "--config", site, "--source", "pg", *store, packed, status=2)
+    assert (out, "log.gz: compressed (gzip); unpack it first" in err) == ("", True)
+    other.write_bytes((DEMO / "logs" / "vsftpd.log").read_bytes())
+    out, err = within("scan", "--config", site, "--source", "pg", *store, other, status=2)
+    assert out == ""
+    assert "vsftpd.log: none of its " in err
+    assert "no record could be read" in err
+    _, err = within("scan", "--config", site, "--source", "pg", *store, other, PGAUDIT)
+    assert kept or "vsftpd.log: none of its " in err  # in a store it was read before
 
 
 def test_a_scan_into_a_store_names_what_it_cannot_read(site: Path, tmp_path: Path) -> None:
