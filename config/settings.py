@@ -250,7 +250,7 @@ class Web(Model):
     listen: str = Field(
         "127.0.0.1:8642",
         pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):\d{1,5}$",
-        description="host:port of /metrics, /healthz and the console; other than loopback only with TLS and a token",
+        description="host:port of /metrics and /healthz; other than loopback only with TLS and a token",
     )
     tls_certificate: FilePath | None = Field(None, description="certificate chain (PEM)")
     tls_key_file: FilePath | None = Field(None, description="its key; readable by this user only")
@@ -337,7 +337,7 @@ class Settings(Model):
         default_factory=dict, description="findings that are recorded and not notified for a while, by name"
     )
     alerts: Alerts = Field(Alerts(), description="messages")
-    web: Web = Field(Web(), description="metrics, health and console")
+    web: Web = Field(Web(), description="metrics and health")
     store: Store = Field(Store(), description="the embedded store")
     limits: Limits = Field(Limits(), description="batches and memory")
     workers: Workers = Field(Workers(), description="processes that read SQL")

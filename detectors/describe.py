@@ -29,12 +29,13 @@ def embedded(page: str, rules: Iterable[Rule]) -> str:
 def _line(rule: Rule) -> str:
     cells = (
         rule.id, rule.title_en, rule.title_zh, f"{rule.block.likelihood} x {rule.block.impact}", rule.level,
-        _span(rule), _counted(rule), rule.block.misses,
+        span(rule), _counted(rule), rule.block.misses,
     )  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _span(rule: Rule) -> str:
+def span(rule: Rule) -> str:
+    """The time that a rule looks at, such as 30m; nothing where a check finds it."""
     if rule.block.behaviour is not None:
         return {"day": "1d", "week": "1w", "month": "1mo"}[rule.block.behaviour.per]
     if rule.kind == "check":

@@ -76,6 +76,11 @@ class Block(_Model):
     honest_zh: Annotated[str, Field(min_length=4)]
     honest_en: Annotated[str, Field(min_length=4)]
     misses: Annotated[str, Field(min_length=4)]
+    # why it matters and what to do next, where that differs from what holds for the rule's family
+    matters_zh: str = ""
+    matters_en: str = ""
+    next_zh: str = ""
+    next_en: str = ""
     likelihood: Annotated[int, Field(ge=1, le=5)]
     impact: Annotated[int, Field(ge=1, le=5)]
     subject: tuple[str, ...] = ("site", "system", "account")

@@ -7,9 +7,13 @@ from pathlib import Path
 
 from config.loader import LoadedSite
 from config.rulefiles import read_rules
+from detectors.describe import span
 from detectors.findings import severity
 from detectors.rules import Rule, compile_rules
 from monitor.assemble import read_site, site_rules
+from monitor.findings import severity_word
+
+STAGED = {"zh": "试运行", "en": "staged"}
 
 
 def list_rules(config: Path | None, *, as_json: bool, language: str) -> None:
@@ -30,9 +34,10 @@ def list_rules(config: Path | None, *, as_json: bool, language: str) -> None:
     table = Table(*titles[language])
     for rule in rules:
         entry = _entry(rule, language)
-        state = "staged" if entry["staged"] else ""
-        product = f"{entry['likelihood']}×{entry['impact']}={entry['risk']} {entry['severity']}"
-        table.add_row(rule.id, escape(str(entry["title"])), product, str(entry["timespan_seconds"]), state)
+        state = STAGED[language] if entry["staged"] else ""
+        band = severity_word(str(entry["severity"]), language)
+        product = f"{entry['likelihood']}×{entry['impact']}={entry['risk']} {band}"
+        table.add_row(rule.id, escape(str(entry["title"])), product, span(rule), state)
     Console().print(table)
 
 

@@ -8,7 +8,7 @@ from config.register import Register
 from config.settings import Alertmanager, Settings, Smtp, Webhook
 from monitor.alerts.alertmanager import AlertmanagerChannel
 from monitor.alerts.channel import Channel
-from monitor.alerts.message import site_key
+from monitor.alerts.message import holder_key, site_key
 from monitor.alerts.outbox import OutboxSettings
 from monitor.alerts.smtp import SmtpChannel
 from monitor.alerts.texts import Texts
@@ -65,5 +65,10 @@ def outbox_settings(settings: Settings, register: Register | None, texts: Texts)
 
 
 def _names(register: Register) -> Iterable[tuple[str, str]]:
-    for group in (register.vendors, register.people, register.services, register.owners):
+    for group in (register.vendors, register.people):
         yield from ((identifier, item.name) for identifier, item in group.items() if item.name)
+    for kind, holders in (("service", register.services), ("owner", register.owners)):
+        for identifier, holder in holders.items():
+            named = f"{holder.name} ({identifier})" if holder.name and holder.name != identifier else identifier
+            for account in holder.accounts:
+                yield from ((holder_key(kind, system, account.account), named) for system in account.systems)

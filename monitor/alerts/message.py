@@ -171,9 +171,9 @@ def text_of(message: Mapping[str, Any], rule: RuleText, names: Names, language: 
         ("how_much", _how_much(message, language)),
         ("why", message["why"]),
         ("risk", label(language, "risk_of").format(message["likelihood"], message["impact"], message["risk"])),
-        ("matters", matters),
+        ("matters", _prose(rule.matters(language)) or matters),
         ("honest", _prose(rule.honest(language))),
-        ("next", _prose(rule.check(language)) or what_next),
+        ("next", _prose(rule.next(language)) or what_next),
     ]
     colon = label(language, "colon")
     lines += [f"{label(language, name)}{colon}{text}" for name, text in parts if text]
@@ -184,7 +184,7 @@ def text_of(message: Mapping[str, Any], rule: RuleText, names: Names, language: 
 
 
 def _who(message: Mapping[str, Any], names: Names, language: Language) -> str:
-    person = _named(message["person"], names) or (label(language, "unknown_person") if message["account"] else "")
+    person = _named(message["person"], names) or (_holder(message, names, language) if message["account"] else "")
     account = (
         f"{label(language, 'account')} {message['account']}" if message["account"] else label(language, "no_account")
     )
@@ -196,6 +196,20 @@ def _who(message: Mapping[str, Any], names: Names, language: Language) -> str:
     if message["client_ip"]:
         parts.append(f"{label(language, 'from')} {message['client_ip']}")
     return label(language, "comma").join(part for part in parts if part)
+
+
+def _holder(message: Mapping[str, Any], names: Names, language: Language) -> str:
+    """Of an account that is no person's: the service or owner that it is registered for."""
+    for kind in ("service", "owner"):
+        name = names.get(holder_key(kind, message["system"] or "", message["account"]))
+        if name:
+            return f"{label(language, kind)} {visible(name)}"
+    return label(language, "unknown_person")
+
+
+def holder_key(kind: str, system: str, account: str) -> str:
+    """Where `Names` holds whose account this is (`kind`: service, owner): a key that no id of a person or vendor can be."""
+    return f"{kind}:{system}:{account}"
 
 
 def site_key(site: str) -> str:

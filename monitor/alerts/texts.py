@@ -6,7 +6,7 @@ Texts of a rule (`RuleText`, from the rule's own file) go before those of its fa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, Protocol
 
 Language = Literal["zh", "en"]
@@ -14,40 +14,39 @@ Language = Literal["zh", "en"]
 
 @dataclass(frozen=True, slots=True)
 class RuleText:
-    """Per rule; empty where the rule's file says nothing. `honest`: the innocent explanation; `check`: how to verify it."""
+    """Per rule; empty where the rule's file says nothing. `honest`: the innocent explanation; `next`: what to do."""
 
     honest_zh: str = ""
     honest_en: str = ""
-    check_zh: str = ""
-    check_en: str = ""
+    matters_zh: str = ""
+    matters_en: str = ""
+    next_zh: str = ""
+    next_en: str = ""
 
     def honest(self, language: Language) -> str:
         return self.honest_zh if language == "zh" else self.honest_en
 
-    def check(self, language: Language) -> str:
-        return self.check_zh if language == "zh" else self.check_en
+    def matters(self, language: Language) -> str:
+        return self.matters_zh if language == "zh" else self.matters_en
+
+    def next(self, language: Language) -> str:
+        return self.next_zh if language == "zh" else self.next_en
 
 
 Texts = Mapping[str, RuleText]  # by rule id
-
-
-class _Block(Protocol):
-    @property
-    def honest_zh(self) -> str: ...
-    @property
-    def honest_en(self) -> str: ...
+_TEXTS = tuple(field.name for field in fields(RuleText))
 
 
 class _Rule(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def block(self) -> _Block: ...
+    def block(self) -> object: ...
 
 
 def rule_texts(rules: Iterable[_Rule]) -> dict[str, RuleText]:
     """The texts of compiled rules (`detectors.rules.Rule`), by rule id."""
-    return {rule.id: RuleText(rule.block.honest_zh, rule.block.honest_en) for rule in rules}
+    return {rule.id: RuleText(**{name: getattr(rule.block, name) for name in _TEXTS}) for rule in rules}
 
 
 SEVERITIES: dict[Language, dict[str, str]] = {
@@ -76,7 +75,9 @@ LABELS: dict[Language, dict[str, str]] = {
     "zh": {
         "who": "谁",
         "account": "账号",
-        "vendor": "供应商",
+        "vendor": "厂商",
+        "service": "服务",
+        "owner": "数据库属主",
         "unknown_person": "账号未对应到登记的人员",
         "no_account": "日志未记录账号",
         "from": "来自",
@@ -107,13 +108,15 @@ LABELS: dict[Language, dict[str, str]] = {
         "list": "、",
         "heartbeat": "hiswatch 心跳：{} 运行中",
         "test": "hiswatch 测试消息：{}。收到即表示该通道可用，无需处理。",
-        "over_budget": "规则 {rule}（{title}）在 {day} 的通知已达预算 {budget} 条，当日其余发现只记录、不通知（危急级别除外）",
+        "over_budget": "规则 {rule}（{title}）在 {day} 的通知已达预算 {budget} 条，当日其余发现只记录、不通知（严重级别除外）",
         "over_budget_next": "下一步：查看为何如此之多（hiswatch suppressions，或查询 findings 与 hushed）；可用 detection.budgets.{rule} 调整，或登记有期限的抑制",
     },
     "en": {
         "who": "Who",
         "account": "account",
         "vendor": "vendor",
+        "service": "service",
+        "owner": "owner of the database",
         "unknown_person": "the account is not assigned to a registered person",
         "no_account": "the log names no account",
         "from": "from",
@@ -154,8 +157,8 @@ FAMILIES: dict[Language, dict[str, tuple[str, str]]] = {
     "zh": {
         "EXF": ("患者数据可能被成批带出医院。", "联系该人员并核对工单；未获批准时先停用账号、断开会话，再查数据去向。"),
         "TF": ("按医生和药品统计处方（统方）可能被出售给药商，医院会因此受处分。", "报纪检与药学部门，核对是否有审批；保留证据，不要先告知当事人。"),
-        "TIM": ("供应商在约定时间之外活动，无人监督。", "核对值班和应急工单；没有则电话确认本人，必要时断开会话。"),
-        "ACC": ("账号可能被他人使用或早该停用。", "核对登记簿与离职名单；不能确认的账号立即停用。"),
+        "TIM": ("厂商在约定时间之外活动，无人监督。", "核对值班和应急工单；没有则电话确认本人，必要时断开会话。"),
+        "ACC": ("账号可能被他人使用或早该停用。", "核对登记册与离职名单；不能确认的账号立即停用。"),
         "IDN": ("无法确定操作者是谁，责任不清。", "找到实际使用人，停止共用账号，一人一号。"),
         "PRV": ("权限超出工作需要，可能被用来取数或改数。", "核对授权审批；没有则收回权限并查其间操作。"),
         "AUD": ("审计被关闭或削弱，此后的操作可能不留痕迹。", "立即恢复审计配置，查明是谁、为何，并核查此后时段的其他日志。"),
@@ -166,7 +169,7 @@ FAMILIES: dict[Language, dict[str, tuple[str, str]]] = {
         "REC": ("有人在摸查数据在哪里，常是取数的前奏。", "确认目的与工单，关注该账号接下来的操作。"),
         "INJ": ("应用可能存在注入漏洞，正被利用。", "联系开发商核查该接口，检查应用日志并封堵来源地址。"),
         "ABU": ("患者隐私可能被无关人员查看。", "核对诊疗关系，无关则按院规处理。"),
-        "VND": ("供应商管理要求未被遵守。", "联系供应商负责人说明情况，记入评价。"),
+        "VND": ("厂商管理要求未被遵守。", "联系厂商负责人说明情况，记入评价。"),
         "SRC": ("看不到日志就看不到操作，沉默本身就是线索。", "检查被审计服务器与日志传输，确认审计是否被关闭。"),
         "TMP": ("病历、价格或操作日志可能被篡改。", "与业务部门核对修改依据，保全修改前后的数据。"),
     },

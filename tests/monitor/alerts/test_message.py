@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.findings import FAMILIES
 from monitor.alerts import texts
-from monitor.alerts.message import compose, entry, shown_object, site_key, visible
+from monitor.alerts.message import compose, entry, holder_key, shown_object, site_key, visible
 from monitor.alerts.texts import Language, RuleText
 
 AT = datetime(2026, 11, 22, 18, 0, 1, 250_000, tzinfo=UTC)
@@ -39,8 +39,16 @@ def message(language: Language = "zh", others: tuple[dict[str, Any], ...] = (), 
         len(entries),
         language=language,
         zone=ZONE,
-        texts={"EXF-06": RuleText("夜间备份作业", "The nightly backup", "", "")},
-        names={"zhang": "张工", "wx": "卫信公司", site_key("zhang"): "市一院"},
+        texts={
+            "EXF-06": RuleText("夜间备份作业", "The nightly backup"),
+            "TEN-05": RuleText("恢复演练", "An exercise", next_zh="阻断传输", next_en="Stop the transfer"),
+        },
+        names={
+            "zhang": "张工",
+            "wx": "卫信公司",
+            site_key("zhang"): "市一院",
+            holder_key("service", "his", "his_app"): "HIS (app)",
+        },
         send_after=AT,
     )
 
@@ -57,7 +65,7 @@ def test_times_carry_the_offset_of_the_site() -> None:
 @pytest.mark.parametrize(
     ("language", "parts"),
     [
-        ("zh", ["[严重] 导出工具读取整库", "张工 (zhang)", "供应商 卫信公司 (wx)", "账号 vendor_wx_zhang", "来自 192.168.66.13", "120,000 行", "5.3 MB",
+        ("zh", ["[严重] 导出工具读取整库", "张工 (zhang)", "厂商 卫信公司 (wx)", "账号 vendor_wx_zhang", "来自 192.168.66.13", "120,000 行", "5.3 MB",
                 "身份信息、联系方式", "为平日的 300 倍", "可能性 5 × 影响 5 = 25", "为何重要", "夜间备份作业", "下一步"]),
         ("en", ["[CRITICAL] A dump tool", "张工 (zhang)", "account vendor_wx_zhang", "from 192.168.66.13", "120,000 rows", "identity, contact", "300 times the usual",
                 "likelihood 5 x impact 5 = 25", "Why it matters", "The nightly backup", "What to do next"]),
@@ -104,7 +112,6 @@ def test_the_site_has_its_name_and_a_person_of_the_same_id_keeps_theirs() -> Non
 
 
 def test_an_account_of_no_person_is_named_as_such() -> None:
-    """It may be a registered account of a service: the message says no more than that no person stands behind it."""
     text = message(person=None, vendor=None)["text"]
     assert "谁：账号未对应到登记的人员，账号 vendor_wx_zhang" in text
     assert "谁：日志未记录账号\n" in message(person=None, vendor=None, account=None, client_ip=None)["text"]
@@ -161,3 +168,16 @@ def test_every_family_and_label_has_words_in_both_languages() -> None:
     for words in (texts.FAMILIES, texts.LABELS, texts.SEVERITIES):
         assert set(words["zh"]) == set(words["en"])
     assert set(texts.FAMILIES["zh"]) == set(FAMILIES)
+
+
+def test_the_account_of_a_service_is_named_after_it() -> None:
+    text = message(person=None, vendor=None, account="his_app")["text"]
+    assert "谁：服务 HIS (app)，账号 his_app" in text
+    other = message(person=None, vendor=None, account="his_app", system="his-my")["text"]
+    assert "谁：账号未对应到登记的人员，账号 his_app" in other
+
+
+def test_what_a_rule_says_goes_before_what_its_family_says() -> None:
+    text = message(rule="TEN-05", family="TEN")["text"]
+    assert "下一步：阻断传输" in text
+    assert "为何重要：其他医院" in text
