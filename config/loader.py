@@ -26,6 +26,7 @@ from config.inventories import inventory_faults
 from config.listening import listener_faults, listener_warnings
 from config.register import Register
 from config.rulefiles import rule_files
+from config.rulenames import rule_name_warnings
 from config.settings import RETENTION_FLOOR_DAYS, Settings, Smtp, Webhook
 from config.site import LoadedSite
 from config.suppressions import suppression_faults, suppression_warnings
@@ -91,7 +92,9 @@ def load_site(
         warnings += listener_warnings(settings, document)
         warnings += suppression_warnings(settings, register, document, today or datetime.now(zone).date())
         problems += _catalogue_problems(settings, document)
-        problems += [] if tolerate_rules else _rule_problems(settings, document)
+        if not tolerate_rules:
+            problems += _rule_problems(settings, document)
+            warnings += rule_name_warnings(settings, document)
         problems += _watch_lists(settings, document)
         if register is not None:
             warnings += _unknown_touchers(settings, register, document)

@@ -34,7 +34,7 @@ def suppression_faults(settings: Settings, document: Document, today: date) -> I
 def suppression_warnings(
     settings: Settings, register: Register | None, document: Document, today: date
 ) -> list[Problem]:
-    """Ended ones hide nothing any more; names that the register does not know never did."""
+    """Ended ones hide nothing any more; names that neither the register nor a source knows never did."""
     found: list[tuple[Keys, str]] = []
     for name, suppression in settings.suppressions.items():
         keys: Keys = ("suppressions", name)
@@ -49,4 +49,10 @@ def suppression_warnings(
                 for item in getattr(suppression, key)
                 if item not in known
             ]
+        systems = {source.system for source in settings.sources.values()}
+        found += [
+            ((*keys, "systems"), f"no source is of the system {item}" + did_you_mean(item, systems))
+            for item in suppression.systems
+            if item not in systems
+        ]
     return [document.problem(*fault) for fault in found]
