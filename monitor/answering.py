@@ -25,7 +25,7 @@ ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The hospital's
 OptionalConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="The hospital's configuration (hospital.yaml).")
 ]
-Timezone = Annotated[str, typer.Option(help="Zone of stamps that have none (with --format).")]
+Timezone = Annotated[str, typer.Option(help="Zone of stamps that have none, where no configuration tells.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output and nothing else there.")]
 
 

@@ -28,6 +28,7 @@ _NOTHING = ("blank", "comment", "structure")  # skips that any file may have
 _STREAM = "syslog"  # reads what the formats behind it read: of two equal answers the plainer one is theirs
 _DRAFTS = ("json_lines", "csv_lines")  # their fields are guessed by name
 _PLAIN = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./*-]*")
+_DATE = re.compile(r"(?:19|20)\d\d([-_.]?)[01]\d\1[0-3]\d(?:[-_.T]?\d{2,6})?(?!\d)")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -120,7 +121,7 @@ def _try(
         rejects=rejects.height,
         skips={reason: records for reason, (records, _) in parsed.skips.items()},
         understood=good / len(head[:whole]) if whole else 0.0,
-        told=round(sum(mains.height - mains[name].null_count() for name in _TELLING) / max(1, mains.height), 2),
+        told=round(sum(_filled(mains[name]) for name in _TELLING) / max(1, mains.height), 2),
         last=events["occurred_at"].max(),  # type: ignore[arg-type]
         reject_reasons=dict(rejects["reason"].value_counts().sort("count", descending=True).iter_rows()),
     )
@@ -138,6 +139,13 @@ _TELLING = (
     "command",
     "error_code",
 )
+_NAMES = ("account", "database")
+
+
+def _filled(column: pl.Series) -> int:
+    """Values that tell something. A name with blanks in it is most likely several fields that were read as one."""
+    told = len(column) - column.null_count()
+    return told - int(column.str.contains(" ", literal=True).sum() or 0) if column.name in _NAMES else told
 
 
 def hours_off(last: datetime, modified: datetime) -> str | None:
@@ -153,19 +161,27 @@ def hours_off(last: datetime, modified: datetime) -> str | None:
 
 def configuration(path: Path, best: Candidate, zone: str) -> str:
     """The lines to paste into hospital.yaml."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.name.partition(".")[0]).strip("_-")[:40] or "log"
+    undated = _DATE.sub("*", path.name)  # a file a day: tomorrow's is meant as well
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", undated.partition(".")[0]).strip("_-")[:40] or "log"
     lines = [
         "sources:",
         f"  {stem}:",
         "    system: CHANGE-ME  # the database or server that writes it; accounts are one within a system",
-        f"    path: {_scalar(str(path.resolve()))}",
+        f"    path: {_scalar(str(path.resolve().parent / undated))}",
         f"    format: {best.format}",
-        f"    timezone: {zone}",
+        f"    timezone: {'UTC' if _says_utc(best) else zone}",
     ]
     if best.options:
         lines.append("    options:")
         lines += [f"      {name}: {_scalar(value)}" for name, value in best.options.items()]
     return "\n".join(lines)
+
+
+def _says_utc(best: Candidate) -> bool:
+    """The field that the time is read from is called so."""
+    fields = best.options.get("fields")
+    time = str(fields.get("occurred_at", "")) if isinstance(fields, Mapping) else ""
+    return bool(re.search(r"(?i)(?:^|[^a-z])utc(?:$|[^a-z])", time.replace("_", " ")))
 
 
 def _scalar(value: Any) -> str:
@@ -212,7 +228,9 @@ def _tell(path: Path, found: list[Candidate], zone: ZoneInfo) -> None:
         )
         return
     best = found[0]
-    print(f"{name}: {best.format}: {_counts(best)}")
+    size = path.stat().st_size
+    part = f" (of its first {HEAD_BYTES // 1024} KiB 仅文件开头)" if size > HEAD_BYTES else ""
+    print(f"{name}: {best.format}: {_counts(best)}{part}")
     for other in found[1:4]:
         print(f"  also possible 也可能: {other.format}: {_counts(other)}{_options(other)}")
     if best.format in _DRAFTS:

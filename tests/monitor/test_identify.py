@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from config.loader import load_settings
 from monitor.cli import app
 from monitor.errors import StartError
-from monitor.identify import hours_off, identify
+from monitor.identify import configuration, hours_off, identify
 from parsers.registry import parsers
 
 _spec = importlib.util.spec_from_file_location(
@@ -154,3 +154,46 @@ def test_mistakes_are_named(arguments: list[str], message: str) -> None:
     result = RUNNER.invoke(app, arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_fields_read_as_one_are_not_the_better_reading(tmp_path: Path) -> None:
+    """Under the default prefix the address and the program would belong to the name of the database."""
+    lines = [
+        "2026-11-12 00:01:51.394 CST [14883] [unknown]@[unknown] 192.168.66.14 [unknown] LOG:  connection received: host=192.168.66.14 port=36230"
+    ]
+    lines += [
+        f'2026-11-12 00:01:5{second}.437 CST [14883] li@his 192.168.66.14 Navicat LOG:  AUDIT: SESSION,{second},1,READ,SELECT,,,"SELECT 1",<none>'
+        for second in range(1, 9)
+    ]  # fmt: skip
+    log = tmp_path / "postgresql-2026-11-12_000000.log"
+    log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    best = identify(log, ZONE)[0]
+    assert best.options == {"log_line_prefix": "%m [%p] %q%u@%d %h %a "}
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "source"),
+    [
+        ("postgresql-2026-11-11_085500.csv", "postgresql-*.csv", "postgresql"),
+        ("xferlog-20261112", "xferlog-*", "xferlog"),
+        ("access.log.2026-11-12", "access.log.*", "access"),
+        ("vsftpd.log", "vsftpd.log", "vsftpd"),
+        ("2026-11-12.log", "*.log", "log"),
+        ("server20269912.log", "server20269912.log", "server20269912"),
+    ],
+)
+def test_the_files_of_other_days_are_meant_too(tmp_path: Path, name: str, path: str, source: str) -> None:
+    log = tmp_path / name
+    log.write_bytes((regenerate.SAMPLES / "vsftpd_native" / "3.0.3.log").read_bytes())
+    told = configuration(log, identify(log, ZONE)[0], "Asia/Shanghai")
+    assert f"\n  {source}:\n" in told
+    assert f"path: {tmp_path / path}\n" in told.replace('"', "")
+
+
+def test_a_column_that_says_utc_is_read_as_utc(tmp_path: Path) -> None:
+    for column, zone in (("EVENT_TIMESTAMP_UTC", "UTC"), ("EVENT_TIMESTAMP", "Asia/Shanghai")):
+        log = tmp_path / "audit.csv"
+        log.write_text(
+            f"{column},DBUSERNAME,SQL_TEXT\n2026-11-12 08:00:01,li,SELECT 1\n2026-11-12 08:00:02,li,SELECT 2\n"
+        )
+        assert f"timezone: {zone}\n" in configuration(log, identify(log, ZONE)[0], "Asia/Shanghai")
