@@ -172,16 +172,27 @@ class Daemon:
         try:
             # A reload keeps the old register rather than lose people; a ticket with a mistake is that ticket's loss.
             site = read_site(self.config, tolerate=tolerance.WORK, tolerate_rules=True)
+            self._refuse_another_site(site.settings)
             listening.adopt(site.settings)
         except (ConfigError, StartError) as error:
             self.telemetry.emit(ConfigReloaded("refused"))
             self.health.set("config_refused")
             print(error, file=sys.stderr, flush=True)
             return
+        for key in _UNTIL_RESTART:
+            if getattr(site.settings, key) != getattr(self.settings, key):
+                print(f"{self.config}: {key}: changed; takes effect at the next start", file=sys.stderr, flush=True)
         self.site, self.settings = site, site.settings
         self.health.clear("config_refused")
         self.telemetry.emit(ConfigReloaded("ok"))
         self._tell_faults()
+
+    def _refuse_another_site(self, new: Settings) -> None:
+        """Events of two sites in one store would be nobody's: the id is a part of every event id."""
+        if new.site.id != self.settings.site.id:
+            raise StartError(
+                f"{self.config}: site.id: changed while the daemon runs; another site needs a store of its own"
+            )
 
     def _tell_faults(self) -> None:
         """Entries of the register and rules that are left out until they are mended."""
@@ -190,6 +201,9 @@ class Daemon:
         self.telemetry.emit(RuleFaults(len(rules)))
         for problem in (*self.site.register_faults, *rules):
             print(f"left out: {problem}", file=sys.stderr, flush=True)
+
+
+_UNTIL_RESTART = ("state_dir", "web")
 
 
 def _owner(state_dir: Path) -> Iterator[str]:

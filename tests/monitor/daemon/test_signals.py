@@ -106,6 +106,26 @@ def test_reload_of_a_bad_file_keeps_the_old(tmp_path: Path) -> None:
         assert "Traceback" not in running.log.read_text()
 
 
+def test_what_a_reload_cannot_change_is_said(tmp_path: Path) -> None:
+    log = tmp_path / "vsftpd.log"
+    log.write_text(UPLOAD.format(1))
+    config, port = configure(tmp_path / "site", {"one": source(log)})
+    good = config.read_text(encoding="utf-8")
+    with daemon(config, port) as running:
+        read(running, "one", 1)
+        config.write_text(good.replace("id: test-hospital", "id: another"), encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        while_alive(running, lambda: "site.id: changed while the daemon runs" in running.log.read_text(), "refused")
+        while_alive(running, lambda: health(port) == (200, "degraded", ["config_refused"]), "degraded")
+        config.write_text(good.replace("state_dir: state", "state_dir: elsewhere"), encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        told = "state_dir: changed; takes effect at the next start"
+        while_alive(running, lambda: told in running.log.read_text(), "said")
+        while_alive(running, lambda: health(port) == (200, "ok", []), "well again")
+        assert not (tmp_path / "site" / "elsewhere").exists()
+        assert "web: changed" not in running.log.read_text()
+
+
 def test_a_restart_keeps_revisions_and_tells_nothing_twice(tmp_path: Path) -> None:
     hospital = Hospital(tmp_path / "logs", seed=5, sessions=30)
     hospital.write_all()
