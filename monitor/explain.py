@@ -86,8 +86,13 @@ def _explained(
     structure = workers.structures([(dialect, text)])[0]
     flagged = flagger(rules, "zh" if language == "zh" else "en")
 
-    def flag(facts: StatementFacts, shape: str) -> list[dict[str, str]]:
-        told = {field.name: getattr(facts, field.name) for field in fields(facts)}
-        return flagged(told | {"shape": shape, "dialect": dialect})
+    def flag(statements: list[tuple[StatementFacts, str]]) -> list[list[dict[str, str]]]:
+        return flagged(
+            [
+                {field.name: getattr(facts, field.name) for field in fields(facts)}
+                | {"shape": shape, "dialect": dialect}
+                for facts, shape in statements
+            ]
+        )
 
     return explain(text, dialect, catalogue, structure=structure, flagged=flag)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlglot import exp
@@ -22,13 +22,53 @@ class _Aside:
     into: list[Word] = field(default_factory=list)  # and the table it goes to
 
 
+_HOW = {
+    "insert": frozenset(["low_priority", "high_priority", "delayed", "ignore"]), "replace": frozenset(["low_priority", "delayed"]),
+    "update": frozenset(["low_priority", "ignore"]), "delete": frozenset(["low_priority", "quick", "ignore"]),
+}  # fmt: skip
+
+
+_BEFORE_NAMES = frozenset(["from", "into", "join", "update", "delete", ","])
+
+
+def without_options(text: Text, words: list[Word]) -> tuple[Text, list[Word]]:
+    """A change without the words that say how it is done: LOW_PRIORITY, WITH (TABLOCK), LOG ERRORS."""
+    start, stop = _options(text.dialect, words)
+    if start >= stop or stop > len(words):
+        return text, words
+    a, b = words[start][2], words[stop - 1][3]
+    return replace(text, source=text.source[:a] + " " * (b - a) + text.source[b:]), words[:start] + words[stop:]
+
+
+def _options(dialect: str, words: list[Word]) -> tuple[int, int]:
+    """Where such words begin and end."""
+    start = stop = 1
+    if dialect == "mysql":
+        while stop < len(words) and words[stop][1] in _HOW[words[0][1]]:
+            stop += 1
+    elif dialect == "oracle":
+        logged = (
+            at
+            for at in range(2, len(words) - 1)
+            if words[at][1] == "log" and words[at + 1][1] == "errors" and words[at - 1][1] not in _BEFORE_NAMES
+        )
+        start, stop = next(logged, len(words)), len(words)
+    elif dialect == "tsql" and words[0][1] == "insert":
+        ends = (at for at, word in enumerate(words[:12]) if word[1] in {"with", "(", "select", "values"})
+        start = next(ends, len(words))
+        if [word[1] for word in words[start : start + 2]] == ["with", "("]:
+            stop = closing(words, start + 2, 1) + 1
+    return start, stop
+
+
 def set_aside(text: Text, words: list[Word]) -> _Aside:
     if text.dialect == "mysql":
         return _without_outfile(text, words)
     if text.dialect == "tsql" and words[0][1] in {"insert", "update", "delete", "merge", "with"}:
         return _without_output(text, words)
-    if text.dialect == "oracle" and words[0][1] in {"update", "delete"}:
-        return _Aside(_named_view(text, words))
+    if text.dialect == "oracle" and words[0][1] in {"insert", "update", "delete"}:
+        words, given = _returned(text, words)
+        return _Aside((text.slice(words) if words[0][1] == "insert" else _named_view(text, words)) + given)
     return _Aside(text.slice(words))
 
 
@@ -48,6 +88,7 @@ def _without_outfile(text: Text, words: list[Word]) -> _Aside:
     return _Aside(head + " " + tail, ordinal)
 
 
+_RETURNED = {("word", "returning"), ("word", "return")}
 _BEHIND_OUTPUT = frozenset({"where", "from", "values", "select", "option", "exec", "execute", "default"})
 
 
@@ -82,6 +123,18 @@ def _without_output(text: Text, words: list[Word]) -> _Aside:
     return found
 
 
+def name_by_strings(text: Text, tree: Any) -> None:
+    """T-SQL's `SELECT 'name' = column`: the string names what is selected, it compares nothing."""
+    for select in tree.find_all(exp.Select):
+        for given in select.expressions:
+            if not isinstance(given, exp.EQ) or not isinstance(given.this, (exp.Literal, exp.National)):
+                continue
+            ordinal = ordinal_of(given.this.name)
+            name = text.values.get(ordinal, "") if ordinal is not None else ""
+            text.bound[0] = text.bound[0] or select.parent is not None  # what is around it may use the name
+            given.replace(exp.Alias(this=given.expression, alias=exp.to_identifier(name, quoted=True)))
+
+
 def _behind_bracket(words: list[Word], at: int) -> int:
     if at >= len(words) or words[at][1] != "(":
         return at + 1
@@ -99,6 +152,18 @@ def _output_end(words: list[Word], at: int, ends: frozenset[str]) -> int:
             return at
         at += 1
     return at
+
+
+def _returned(text: Text, words: list[Word]) -> tuple[list[Word], str]:
+    """Oracle's `RETURNING a, b INTO :x, :y`: the change before it, and what it returns unless a block keeps it in variables."""
+    into = next((at for at in range(len(words) - 1, 0, -1) if words[at][1] == "into"), 0)
+    returned = next((at for at in range(into, 0, -1) if words[at][:2] in _RETURNED), 0)
+    if not returned:
+        return words, ""
+    if into + 1 < len(words) and words[into + 1][0] != "bind":
+        return words[:returned], ""
+    stop = into - 2 if words[into - 1][1] == "collect" else into
+    return words[:returned], f" returning {text.slice(words[returned + 1 : stop])}"
 
 
 def _named_view(text: Text, words: list[Word]) -> str:

@@ -29,6 +29,7 @@ _PASSED = frozenset(
 )
 _CHARACTERS = frozenset({"chr", "char", "nchar", "unichar"})
 _HEX = frozenset({"unhex", "hextoraw", "cast_to_varchar2", "cast_to_nvarchar2", "raw_to_char"})
+_CUTS = frozenset({"substring", "substr", "mid", "left", "right", "stuff"})
 _BASE64 = frozenset({"from_base64", "base64_decode"})
 
 
@@ -87,11 +88,15 @@ class Constants:
         arguments = words[at + 2 : stop]
         if word in _CHARACTERS:
             return self._characters(arguments), stop + 1
+        if word in _CUTS:
+            return self._cut(word, split_by_comma(arguments), inside), stop + 1
         made = _FUNCTIONS.get(word)
         if made is not None:
             given = [self.text(part, inside + 1) for part in split_by_comma(arguments)]
             return made(given), stop + 1
         if word in {"convert", "try_convert"} and arguments[:1] and arguments[0][0] == "word":
+            if any(each[1] == "using" for each in arguments):  # CONVERT(UNHEX('…') USING utf8)
+                return None, at + 1
             return None, at + 2 + _comma(arguments)  # the type stands first
         return None, at + 1
 
@@ -104,6 +109,30 @@ class Constants:
             return self.strings.get(ordinal, "")
         number = self.numbers.get(ordinal, "")
         return unhexed(number[2:]) if number[:2].lower() == "0x" else None
+
+    def _cut(self, word: str, given: list[list[Word]], inside: int) -> str:
+        """SUBSTRING, LEFT, RIGHT and STUFF with numbers as written; with others the whole text."""
+        whole = self.text(given[0], inside + 1) if given else ""
+        numbers = [self._number(part) for part in given[1:3]]
+        if not numbers or None in numbers:
+            return whole
+        first, *more = (number or 0 for number in numbers)
+        if word == "left":
+            return whole[:first]
+        if word == "right":
+            return whole[max(0, len(whole) - first) :]
+        begin = max(0, first - 1)
+        end = begin + more[0] if more else len(whole)
+        if word != "stuff":
+            return whole[begin:end]
+        put = self.text(given[3], inside + 1) if len(given) > 3 else ""
+        return whole[:begin] + put + whole[end:]
+
+    def _number(self, words: list[Word]) -> int | None:
+        ordinal = ordinal_of(words[0][1]) if len(words) == 1 and words[0][0] == "number" else None
+        number = self.numbers.get(ordinal, "") if ordinal is not None else ""
+        self.read = True
+        return int(number) if number.isascii() and number.isdigit() and len(number) < 8 else None
 
     def _characters(self, words: list[Word]) -> str:
         found: list[str] = []
@@ -145,6 +174,12 @@ def _unhexed(given: list[str]) -> str | None:
     return (unhexed(given[0]) or given[0]) if given else None
 
 
+def _from_bytes(given: list[str]) -> str | None:
+    """PostgreSQL's convert_from: bytes are written in hexadecimal, or made by decode(…)."""
+    hexadecimal = given[:1] and given[0][:2].lower() == "\\x"
+    return (unhexed(given[0][2:]) or given[0]) if hexadecimal else (given[0] if given else None)
+
+
 def _unbased(given: list[str]) -> str | None:
     try:
         return base64.b64decode(given[0], validate=False).decode("utf-8", "replace") if given else None
@@ -171,7 +206,7 @@ _FUNCTIONS: dict[str, Callable[[list[str]], str | None]] = {
     "decode": _decoded,
     "reverse": lambda given: given[0][::-1] if given else None,
     "replace": _replaced,
-    "convert_from": lambda given: given[0] if given else None,
+    "convert_from": _from_bytes,
     "concat_ws": lambda given: given[0].join(given[1:])[:MAX_TEXT] if given else None,
 }
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from sqlglot import exp
+
 from parsers.sql.constants import closing
 from parsers.sql.embedded import bodies, body
+from parsers.sql.relations import ROWS, Cte
 from parsers.sql.structure import Statement
 from parsers.sql.texts import Text, Word
 from parsers.sql.understand import by_tree
@@ -46,7 +49,10 @@ def create(text: Text, words: list[Word]) -> Statement | None:
     if kind in {"function", "procedure", "proc", "trigger", "package", "event", "type", "aggregate"}:
         after = skip(words, at + 1, "body", "if", "not", "exists")
         _, behind = name_at(text, words, after)
+        if kind == "trigger":
+            behind = _trigger(text, words, behind)
         inner, dynamic = bodies(text, words[behind:])
+        _without_rows(text)
         return by_grammar(
             "create", inner=inner, definition=True, dynamic=dynamic, schema_change=True, calls=(), slots=slots_of(words)
         )
@@ -81,11 +87,15 @@ def create(text: Text, words: list[Word]) -> Statement | None:
         reads = ()
         if kind == "rule" and (start := after_word(words, "do")):
             rest = words[skip(words, start, "instead", "also", "(") :]
-            return by_grammar(
-                "create", schema_change=True, definition=True, inner=tuple(body(text, rest)), slots=slots_of(words)
-            )
+            _rows_of(text, words, after_word(words, "to"))
+            inner = tuple(body(text, rest))
+            _without_rows(text)
+            return by_grammar("create", schema_change=True, definition=True, inner=inner, slots=slots_of(words))
         if kind == "synonym" and (start := after_word(words, "for")):
             reads = (name_at(text, words, start)[0],)
+            named, table = text.slice(words[at + 1 : start - 1]), text.slice(words[start:])
+            again = rewritten(text, f"create view {named} as select * from {table}")  # noqa: S608 - it is read, never run
+            by_tree(again, again.words)  # what reads it in the same text reads its table
         return by_grammar(
             "create",
             schema_change=True,
@@ -96,6 +106,33 @@ def create(text: Text, words: list[Word]) -> Statement | None:
     if text.dialect == "mysql" and kind == "table":
         return _mysql_create_table(text, words)
     return None
+
+
+def _trigger(text: Text, words: list[Word], at: int) -> int:
+    """Where a trigger's body is looked for. While it is read, OLD and NEW are rows of the trigger's table."""
+    on = next((i + 1 for i in range(at, len(words)) if words[i][1] == "on"), 0)
+    _rows_of(text, words, on)
+    row = next((i for i in range(on, len(words)) if words[i][1] == "row" and words[i - 1][1] == "each"), 0)
+    if not on or not row:
+        return at
+    return row + 2 if row + 1 < len(words) and words[row + 1][1] in {"follows", "precedes"} else row
+
+
+def _rows_of(text: Text, words: list[Word], at: int) -> None:
+    """While a trigger's or rule's body is read, the names of its rows mean those of the table at `at`."""
+    name, _ = name_at(text, words, at) if at else ("", 0)
+    if name:
+        rows = Cte(exp.Table(this=exp.to_identifier(name)), [], {})
+        text.temporary |= dict.fromkeys(_row_names(text), rows)
+
+
+def _without_rows(text: Text) -> None:
+    for name in _row_names(text):
+        text.temporary.pop(name, None)
+
+
+def _row_names(text: Text) -> tuple[str, ...]:
+    return ("inserted", "deleted") if text.dialect == "tsql" else (ROWS,)
 
 
 def _foreign_table(text: Text, words: list[Word]) -> Statement:
@@ -134,13 +171,18 @@ def _made_as(text: Text, words: list[Word], name: tuple[int, int], query: int) -
 
 
 def created_as(text: Text, words: list[Word]) -> Statement | None:
-    """`CREATE TABLE t NOLOGGING PARALLEL 8 AS SELECT …`, `CREATE MATERIALIZED VIEW v REFRESH … AS SELECT …`."""
-    at = next((i for i, word in enumerate(words[:10]) if word[1] in {"table", "view"}), 0)
+    """`CREATE TABLE t NOLOGGING PARALLEL 8 AS SELECT …`, `CREATE VIEW v (a) WITH (…) AS SELECT … WITH CHECK OPTION`."""
+    whole, words = words, words[: _query_end(words)]
+    at = next((i for i, word in enumerate(words[:20]) if word[1] in {"table", "view"}), 0)
     start = skip(words, at + 1, "if", "not", "exists")
     name, behind = name_at(text, words, start)
     query = next((i + 1 for i in range(behind, len(words) - 1) if _as_query(words, i)), 0)
-    if not at or not name or query <= behind + 1:
+    if not at or not name or not query or (query == behind + 1 and len(words) == len(whole)):
         return None
+    if words[at][1] == "view" and words[behind][1] == "(":  # the names of its columns
+        behind = closing(words, behind + 1, 1) + 1
+        if behind >= query:
+            return None
     made = _made_as(text, words, (start, behind), query)
     if made is None:
         return None
@@ -149,6 +191,17 @@ def created_as(text: Text, words: list[Word]) -> Statement | None:
     )
     place = "file" if external else made.destination
     return made.but(understood="lexical", reason="grammar", destination=place)
+
+
+_BEHIND_QUERY = frozenset({"no", "data", "local", "cascaded", "check", "option", "read", "only"})
+
+
+def _query_end(words: list[Word]) -> int:
+    """Where the query of a view ends: before WITH [NO] DATA, WITH [LOCAL] CHECK OPTION, WITH READ ONLY."""
+    last = len(words) - 1
+    while last > 0 and words[last][0] == "word" and words[last][1] in _BEHIND_QUERY:
+        last -= 1
+    return last if last < len(words) - 1 and words[last][1] == "with" else len(words)
 
 
 def _as_query(words: list[Word], at: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from sqlglot import exp
 
@@ -303,7 +304,7 @@ def _fragment_end(words: list[Word], at: int) -> int:
                 case += 1
             elif word == "end" and case:
                 case -= 1
-            elif not case and (word == "end" or (stop > at and _closes(words, at, stop))):
+            elif not case and (word in {"end", "else"} or (stop > at and _closes(words, at, stop))):
                 return stop
     return len(words)
 
@@ -482,12 +483,16 @@ def execute(text: Text, words: list[Word]) -> Statement | None:
     if len(words) < 2:
         return by_grammar("execute")
     second = words[1][1]
+    if second == "as" and text.dialect == "tsql":
+        return by_grammar("execute", identity_switch=True, slots=slots_of(words))
     if second == "immediate" or words[1][0] in {"string", "bind"} or second == "(":
         if (
             words[1][0] == "bind" and text.dialect == "tsql" and "=" in [word[1] for word in words[2:3]]
         ):  # EXEC @r = proc
             name, _ = name_at(text, words, 3)
             return by_grammar("execute", calls=(name,) if name else (), slots=slots_of(words))
+        if (named := _procedure_in(text, words)) is not None:
+            return named
         done = executed(text, words[1:], "execute")
         return done.but(dangerous=("link",)) if text.dialect == "tsql" and words[-2][1] == "at" else done
     name, behind = name_at(text, words, 1)
@@ -500,21 +505,36 @@ def execute(text: Text, words: list[Word]) -> Statement | None:
         text.bound[0] = True
         names = tuple(text.values.get(ordinal, "") for ordinal in given[:2])
         return by_grammar("execute", calls=(name,), writes=names, schema_change=True, slots=slots_of(words))
-    if bare in {"xp_cmdshell", "sp_oacreate", "sp_oamethod"}:
+    if bare in _COMMANDS:
         return _commanded(text, words).but(calls=(name,))
     inner = run_texts(text, literals_of(words[behind:]))
     return by_grammar("execute", calls=(name,) if name else (), inner=inner, slots=slots_of(words), dynamic=bool(inner))
 
 
+def _procedure_in(text: Text, words: list[Word]) -> Statement | None:
+    """T-SQL's EXEC @p N'…', where the same text gave @p the name of a procedure that runs text or commands."""
+    name = text.constants.variables.get(words[1][1].casefold(), "") if words[1][0] == "bind" else ""
+    bare = name.rsplit(".", 1)[-1].strip("[] ").lower()
+    if text.dialect != "tsql" or bare not in _RUNS | _COMMANDS:
+        return None
+    text.bound[0] = True
+    made = _run_arguments(text, words[2:]) if bare in _RUNS else _commanded(text, words)
+    return made.but(calls=(name,))
+
+
+_COMMANDS = frozenset({"xp_cmdshell", "sp_oacreate", "sp_oamethod"})
+_SQLCMD = re.compile(r"[-/]q\s{0,4}\"([^\"]+)\"", re.IGNORECASE)  # sqlcmd -Q "SELECT …"
 _BCP = re.compile(r"\bbcp(?:\.exe)?[\s\"']+([^\"']{1,4000})[\s\"']+(queryout|out)\b", re.IGNORECASE)
 
 
 def _commanded(text: Text, words: list[Word]) -> Statement:
-    """A command of the operating system: what bcp copies out is read."""
+    """A command of the operating system: what bcp copies out and what sqlcmd runs is read."""
     inner: list[Statement] = []
-    for ordinal in literals_of(words):
-        text.bound[0] = True
-        for found in _BCP.finditer(text.values.get(ordinal, "")):
+    for part in split_by_comma(words[2:]):
+        command = _dynamic_text(text, part)
+        if "sqlcmd" in command.lower() or "osql" in command.lower():
+            inner += [one for found in islice(_SQLCMD.finditer(command), 8) for one in run_text(text, found[1])]
+        for found in _BCP.finditer(command):
             source = found[1].strip()
             if found[2].lower() == "queryout" or _TABLE_NAME.match(source):
                 query = source if found[2].lower() == "queryout" else f"select * from {source}"  # noqa: S608 - read, not run

@@ -14,7 +14,7 @@ from parsers.sql.lexer import Scan, exact_shape, known, literal_places, scan, va
 from parsers.sql.masking import credentials
 from parsers.sql.structure import Limit, Statement, Structure
 
-Flagger = Callable[[StatementFacts, str], Iterable[Mapping[str, str]]]
+Flagger = Callable[[list[tuple[StatementFacts, str]]], Iterable[Iterable[Mapping[str, str]]]]
 MAX_SHOWN_CODES = 100
 MAX_BOUND_DIGITS = 20  # MySQL's idiom for "no limit" is 18446744073709551615
 
@@ -30,8 +30,8 @@ def explain(
 ) -> list[dict[str, Any]]:
     """One object a statement, with the keys of docs/sql-facts.md. Raises nothing, whatever the text.
 
-    `flagged` gets a statement's facts and its shape and gives `{"rule", "why"}` for every rule that the statement alone
-    would raise. `structure`: what a worker made of the text. `parameters`: bound values in order, where they are known.
+    `flagged` gets facts and shape of every statement and gives, for each, `{"rule", "why"}` for every rule that the
+    statement alone would raise. `structure`: what a worker made of the text. `parameters`: bound values in order, where they are known.
     """
     dialect = known(dialect)
     text = text.encode("utf-8", "backslashreplace").decode()  # lone surrogates are no text
@@ -39,10 +39,16 @@ def explain(
     values = _Values(scanned, list(parameters or ()))
     structure = structure if structure is not None else understand.structure(text, dialect)
     pieces = _pieces(scanned, values, len(structure.statements))
-    return [
-        _object(statement, catalogue, values, shape, before, flagged)
-        for statement, (shape, before) in zip(structure.statements, pieces, strict=True)
-    ]
+    told: list[dict[str, Any]] = []
+    judged: list[tuple[StatementFacts, str]] = []
+    for statement, (shape, before) in zip(structure.statements, pieces, strict=True):
+        facts = meaning.statement_facts(statement, catalogue)
+        told.append(_object(statement, facts, catalogue, values, shape, before))
+        judged.append((facts, told[-1]["shape"]))
+    if flagged is not None:
+        for each, items in zip(told, flagged(judged), strict=True):
+            each["flagged"] = [dict(item) for item in items]
+    return told
 
 
 def _pieces(scanned: Scan, values: _Values, count: int) -> list[tuple[str, int]]:
@@ -193,9 +199,8 @@ def _tenants(facts: StatementFacts, values: _Values) -> list[dict[str, Any]]:
 
 
 def _object(
-    statement: Statement, catalogue: Catalogue, values: _Values, shape: str, before: int, flagged: Flagger | None
+    statement: Statement, facts: StatementFacts, catalogue: Catalogue, values: _Values, shape: str, before: int
 ) -> dict[str, Any]:
-    facts = meaning.statement_facts(statement, catalogue)
     judged = facts
     if facts.restriction is None:  # no table of class A: how well those of other classes are narrowed
         judged = meaning.statement_facts(statement, catalogue, every_class=True)
@@ -229,7 +234,7 @@ def _object(
         "dangerous": _dangerous(facts, values),
         "injection": list(facts.injection),
         "slots": [_slot(slot, before) for slot in facts.slots],
-        "flagged": [dict(item) for item in flagged(facts, shape)] if flagged is not None else [],
+        "flagged": [],
         "shape": shape,
     }
 

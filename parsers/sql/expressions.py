@@ -9,9 +9,9 @@ from typing import Any
 from sqlglot import exp
 
 from parsers.sql.lexer import ordinal_of
-from parsers.sql.relations import MAX_BLOCKS, Cte, Draft, Relation, Scope, TooComplex, unique
+from parsers.sql.relations import MAX_BLOCKS, ROWS, Cte, Draft, Relation, Scope, TooComplex, unique
 from parsers.sql.signs import TABLE_FUNCTIONS
-from parsers.sql.structure import Aggregate, Limit, Ref, SlotUse
+from parsers.sql.structure import Aggregate, Limit, Ref, Refs, SlotUse
 
 # Functions whose argument is SQL text, run by the server.
 SQL_FUNCTIONS = frozenset({
@@ -26,8 +26,11 @@ _FORMED = (
     exp.DateStrToDate, exp.StrToDate, exp.StrToTime, exp.TimeStrToTime, exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date,
     exp.Timestamp, exp.ToNumber, exp.ToChar, exp.Upper, exp.Lower, exp.Trim, exp.Cast, exp.TryCast,
 )  # fmt: skip
+MAX_AROUND = 32  # more columns than these that a bare name may mean: it may be anything
 _COUNTS = (exp.Count, exp.CountIf, exp.ApproxDistinct)
 _SUMS = (exp.Sum, exp.Avg, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Median)
+_SERIES = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Window)  # as many values as they like, from no table
+_SERIES_NAMES = frozenset({"generate_series", "generate_subscripts"})
 _RANKS = frozenset({"rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "row_number"})
 _PICKS = frozenset({"lag", "lead", "first_value", "last_value", "nth_value"})  # values pass as they are
 
@@ -48,9 +51,11 @@ class Expressions(ABC):
         self.limits: list[Limit] = []
         self.calls: list[str] = []
         self.writes: list[str] = []
+        self.copied: list[Ref] = []  # what SET and MERGE put into the table that is written
         self.sql_texts: list[int] = []  # ordinals of literals that are SQL run by the server
         self.table_texts: list[int] = []  # ordinals of literals that name a table given whole
         self.seen: list[str] = []  # views and tables made in the same text
+        self.rows: Relation | None = None  # NEW and OLD of a trigger
         self.link = False
         self.sent = False  # the rows go to another server
         self._shallow = False  # a subquery's columns are only looked at
@@ -108,8 +113,19 @@ class Expressions(ABC):
     def _relations(self, qualifier: str, scope: Scope) -> list[Relation]:
         if not qualifier:
             return scope.order
-        found = self._lookup(qualifier.casefold(), scope)
+        found = self._named(qualifier, scope)
         return [found] if found else []
+
+    def _named(self, qualifier: str, scope: Scope) -> Relation | None:
+        """What stands in front of a column: a source's alias, or NEW and OLD in a trigger."""
+        found = self._lookup(qualifier.casefold(), scope)
+        return self._rows(scope) if found is None and qualifier.casefold() in {"new", "old"} else found
+
+    def _rows(self, scope: Scope) -> Relation | None:
+        """The rows that a trigger or rule is run for."""
+        if self.rows is None and (table := self.outer.get(ROWS)) is not None:
+            self.rows = self.use(self.name(table.query), scope)
+        return self.rows
 
     def _lookup(self, alias: str, scope: Scope | None) -> Relation | None:
         while scope is not None:
@@ -171,10 +187,8 @@ class Expressions(ABC):
             return [ref for relation in self._relations(qualifier, scope) for ref in relation.all()]
         folded = name.casefold()
         if qualifier:
-            relation = self._lookup(qualifier.casefold(), scope)
-            if relation is None:
-                return []
-            return relation.find(name) or []
+            relation = self._named(qualifier, scope)
+            return [] if relation is None else _found(relation, relation.find(name), scope)
         within: Scope | None = scope
         while within is not None and not within.order:
             within = within.parent
@@ -182,17 +196,37 @@ class Expressions(ABC):
             return []
         if folded == "rownum" and self.dialect == "oracle":
             return []
+        if folded == "level" and self.dialect == "oracle":
+            scope.made = True
+            return []
         if self.dialect == "postgres" and folded in within.aliases:
-            return within.aliases[folded].all()  # a whole row
+            return _found(within.aliases[folded], within.aliases[folded].all(), scope)  # a whole row
         tables: list[int] = []
         for relation in within.order:
             for known, refs in relation.columns:
                 if known == folded and known:
-                    return refs
+                    return _found(relation, refs, scope)
             tables += relation.stars
         if not tables:
-            return [ref for relation in within.order for ref in relation.find(name) or ()]
+            return [ref for relation in within.order for ref in _found(relation, relation.find(name), scope)]
         return [(tuple(tables), name, False)]
+
+    def around(self, node: Any, scope: Scope) -> Refs:
+        """Columns that a bare name may mean where the tables of its own query lack it; without uses where rows are made up."""
+        if not isinstance(node, exp.Column) or node.table:
+            return ()
+        name = str(node.name)
+        nowhere: Ref = ((), name, False)
+        found = [nowhere for relation in scope.order if relation.made and relation.listed]
+        at = scope.parent
+        while at is not None:
+            for relation in at.order:
+                if relation.base is not None and self.tables[relation.base].casefold() == "dual":
+                    continue
+                anything = relation.made and relation.listed  # what a function in FROM gives has any name
+                found += relation.find(name) or ([nowhere] if anything else [])
+            at = at.parent
+        return unique(found) if len(found) <= MAX_AROUND else (nowhere,)
 
     def walk(
         self, node: Any, scope: Scope, out: list[Ref], *, summed: bool = False, conditions: list[Ref] | None = None
@@ -202,6 +236,8 @@ class Expressions(ABC):
         while stack:
             node = stack.pop()
             kind = type(node)
+            if isinstance(node, _SERIES):
+                scope.made = True
             if kind is exp.Column:
                 found = self.resolve(node, scope)
                 out += [(uses, column, True) for uses, column, _ in found] if summed else found
@@ -238,6 +274,7 @@ class Expressions(ABC):
                 self._case(node, scope, stack, conditions)
             elif isinstance(node, (exp.Query, exp.Values)):
                 relation = self.nested(node, scope)
+                scope.made = scope.made or relation.made
                 if self._shallow:
                     scope.draft.used += relation.all()
                 else:
@@ -251,11 +288,16 @@ class Expressions(ABC):
                 scope.draft.used += looked
                 if conditions is not None:
                     conditions += looked
+            elif kind is exp.Dot and isinstance(node.this, exp.Placeholder) and (rows := self._rows(scope)) is not None:
+                out += rows.find(str(node.expression.name)) or ()  # Oracle's :NEW.name
             elif kind is exp.Dot:
                 stack.extend(_dotted(node))
             else:
                 if isinstance(node, exp.Func):
                     self._call(node)
+                    if isinstance(node, exp.JSONObject) and any(type(part) is exp.Star for part in node.expressions):
+                        out += [ref for relation in scope.order for ref in relation.all()]  # Oracle's JSON_OBJECT(*)
+                    scope.made = scope.made or str(node.name).casefold() in _SERIES_NAMES
                 stack.extend(parts_of(node))
 
     def _aggregate(self, node: Any, scope: Scope, out: list[Ref], summed: bool) -> None:
@@ -327,6 +369,13 @@ class Expressions(ABC):
             for argument in node.expressions[0].find_all(exp.Literal):
                 if argument.is_string and (slot := self.placeholder(argument)) is not None:
                     self.table_texts.append(slot[1])
+
+
+def _found(relation: Relation, refs: list[Ref] | None, scope: Scope) -> list[Ref]:
+    """What a name stands for in a relation; a value without a table may be one of the rows that are made up there."""
+    if not refs and relation.made:
+        scope.made = True
+    return refs or []
 
 
 def parts_of(node: Any) -> list[Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+
+from sqlglot import exp
 
 from parsers.sql.constants import closing
 from parsers.sql.definitions import alter, create, created_as, drop, flashback, rename_table
@@ -22,10 +25,11 @@ from parsers.sql.embedded import (
     subquery_of,
 )
 from parsers.sql.lexer import name_of
+from parsers.sql.relations import Cte
 from parsers.sql.splitting import without_semicolons
 from parsers.sql.structure import SlotUse, Statement
 from parsers.sql.texts import Text, Word
-from parsers.sql.understand import by_tree, statements
+from parsers.sql.understand import SETTING, by_tree, statements
 from parsers.sql.words import after_word, by_grammar, literals_of, name_at, names_at, rewritten, skip, slots_of
 
 
@@ -107,12 +111,13 @@ def _with(text: Text, words: list[Word]) -> Statement | None:
 
 
 def _cursor(text: Text, words: list[Word]) -> Statement:
-    start = after_word(words, "for") or after_word(words, "is")
-    stop = len(words)
-    if text.dialect == "tsql":  # DECLARE c CURSOR FOR SELECT … OPEN c FETCH … without semicolons
-        stop = next((at for at in range(start, stop) if words[at][:2] == ("word", "open")), stop)
-    inner = tuple(statements(text, words[start:stop])) if start and start < stop else ()
-    return by_grammar("declare", inner=(*inner, *body(text, words[stop:])))
+    """DECLARE c CURSOR FOR SELECT …, SET @c = CURSOR FOR SELECT …; T-SQL goes on behind it without a semicolon."""
+    parts = (without_semicolons(words) if text.dialect == "tsql" else []) or [words]
+    query = parts[0][after_word(parts[0], "for", "is") or len(parts[0]) :]
+    ends = {"read", "update"} if text.dialect == "tsql" else {"read"}  # FOR READ ONLY, FOR UPDATE OF name
+    stop = next((at for at in range(len(query) - 1) if query[at][1] == "for" and query[at + 1][1] in ends), len(query))
+    inner = statements(text, query[:stop]) if stop else []
+    return by_grammar("declare", inner=(*inner, *followed_by(text, parts)))
 
 
 def _do(text: Text, words: list[Word]) -> Statement:
@@ -144,6 +149,40 @@ def _mysql_do(text: Text, words: list[Word]) -> Statement:
     return made.but(understood="lexical", reason="grammar", verb="other", returns_rows=False)
 
 
+_COPY_TARGETS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "to": ("file", ("server_file",)),
+    "program": ("program", ("os_command",)),
+}
+
+
+def _copy(text: Text, words: list[Word]) -> Statement | None:
+    """PostgreSQL's COPY: the tree reads what and where, of the options not all. BINARY and OIDS are options in old places."""
+    start = 2 if len(words) > 3 and words[1][1] == "binary" and words[2][1] not in {"to", "from", ".", "("} else 1
+    depth = 0
+    for at in range(start, len(words)):
+        kind, word, _, _ = words[at]
+        depth += (word == "(") - (word == ")") if kind == "op" else 0
+        if depth == 0 and kind == "word" and word in {"to", "from"}:
+            break
+    else:
+        return None
+    stop = at + 2 + (at + 1 < len(words) and words[at + 1][1] == "program")
+    oids = [word[1] for word in words[at - 2 : at]] == ["with", "oids"]
+    what = words[start : at - 2 if oids else at]
+    if text.dialect != "postgres" or not what or stop > len(words):
+        return None
+    if len(what) > 3 and what[0][1] == "(" and what[1][1] in {"insert", "update", "delete", "merge"}:
+        target, danger = _COPY_TARGETS.get(words[stop - 2][1] if words[stop - 1][0] == "string" else "", ("client", ()))
+        inner = tuple(statements(text, what[1:-1]))
+        slots = slots_of(words[at:stop], "path")
+        return by_grammar("copy", inner=inner, destination=target, dangerous=danger, slots=slots)
+    blank = list(text.source[: words[stop - 1][3]])
+    for _, _, a, b in (*words[1:start], *(words[at - 2 : at] if oids else ())):
+        blank[a:b] = " " * (b - a)
+    made = by_tree(replace(text, source="".join(blank)), [words[0], *what, *words[at:stop]])
+    return made.but(slots=tuple(dict.fromkeys((*made.slots, *slots_of(words[stop:]))))[:64])
+
+
 def _call(text: Text, words: list[Word]) -> Statement:
     if len(words) > 2 and (run := run_text_at(text, words, 1)) is not None:
         return run[0]
@@ -171,10 +210,13 @@ def _set(text: Text, words: list[Word]) -> Statement | None:
         return by_grammar("set", identity_switch=True)
     if second == "password":
         return by_grammar("set", privilege_change=True)
+    if text.dialect == "tsql" and [word[1] for word in words[2:4]] == ["=", "cursor"]:
+        return _cursor(text, words)
     if text.dialect == "tsql" and (parts := without_semicolons(words)):
         following = followed_by(text, parts)
         code, held = assigned(text, parts[0]) if [word[0] for word in parts[0][1:2]] == ["bind"] else ([], [])
-        return by_grammar(following[0].verb, inner=(*held, *following), slots=code_slots(words, code))
+        verb = next((one.verb for one in following if one.verb not in SETTING), following[0].verb)
+        return by_grammar(verb, inner=(*held, *following), slots=code_slots(words, code))
     if second == "statement":  # MariaDB: SET STATEMENT x=1 FOR SELECT …
         start = after_word(words, "for")
         inner = tuple(statements(text, words[start:])) if start and start < len(words) else ()
@@ -226,17 +268,30 @@ def _show(text: Text, words: list[Word]) -> Statement:
     return by_grammar("other", reads=(name,) if name else (), slots=slots_of(words))
 
 
+_HANDLER = "handler "  # in front of an alias, which so is no table's name
+MAX_HANDLERS = 32
+
+
 def _handler(text: Text, words: list[Word]) -> Statement:
-    """MySQL's HANDLER t READ: rows without SELECT."""
+    """MySQL's HANDLER t OPEN AS h, HANDLER h READ: rows without SELECT."""
     name, behind = name_at(text, words, 1)
     rest = [word[1] for word in words[behind:]]
+    if rest[:1] == ["open"]:
+        given = name_at(text, words, skip(words, behind + 1, "as"))[0]
+        if given and name and len(text.temporary) < MAX_HANDLERS:
+            schema, _, table = name.rpartition(".")
+            opened = exp.Table(
+                this=exp.to_identifier(table, quoted=True), db=exp.to_identifier(schema or None, quoted=True)
+            )
+            text.temporary[_HANDLER + given.casefold()] = Cte(opened, [], {})
+    alias = _HANDLER + name.casefold()
     if "read" not in rest:
-        return by_grammar("other", reads=(name,) if name else ())
+        return by_grammar("other", reads=(name,) if name and alias not in text.temporary else ())
     # Read as SELECT * FROM t [LIMIT n]: the same columns leave.
     limit = next((i for i, word in enumerate(words) if word[1] == "limit"), 0)
     tail = text.source[words[limit][2] : words[-1][3]] if limit else ""
-    source = " ".join(("SELECT * FROM", text.source[words[1][2] : words[behind - 1][3]], tail))
-    again = rewritten(text, source)
+    table = f"`{alias}`" if alias in text.temporary else text.source[words[1][2] : words[behind - 1][3]]
+    again = rewritten(text, f"SELECT * FROM {table} {tail}")  # noqa: S608 - it is read, never run
     return by_tree(again, again.words).but(understood="lexical", reason="grammar", verb="other")
 
 
@@ -272,7 +327,10 @@ def _replace(text: Text, words: list[Word]) -> Statement:
     return by_tree(again, again.words)
 
 
-def _maintenance(text: Text, words: list[Word]) -> Statement:
+def _maintenance(text: Text, words: list[Word]) -> Statement | None:
+    second = words[1][1] if len(words) > 1 else ""
+    if text.dialect == "mysql" and words[0][1] == "analyze" and second in {"(", "format", *STARTS}:
+        return _explain(text, words)  # MariaDB's ANALYZE SELECT …
     at = skip(
         words,
         1,
@@ -343,13 +401,13 @@ def _audit(text: Text, words: list[Word]) -> Statement:
 
 GRAMMARS: dict[str, Callable[[Text, list[Word]], Statement | None]] = {
     "alter": alter, "analyze": _maintenance, "audit": _audit, "backup": _backup, "base_backup": _plain("backup"), "begin": _block, "bulk": _load, "call": _call, "checkpoint": _plain("other"),
-    "close": _plain("other"), "cluster": _maintenance, "comment": _plain("other"), "commit": _plain("other"), "create": create, "create_replication_slot": _plain("other"), "deallocate": _plain("other"),
-    "declare": _block, "deny": _deny, "desc": _explain, "describe": _explain, "discard": _plain("other"), "do": _do, "drop": drop, "drop_replication_slot": _plain("other"), "dump": _backup,
+    "close": _plain("other"), "cluster": _maintenance, "comment": _plain("other"), "commit": _plain("other"), "copy": _copy, "create": create, "create_replication_slot": _plain("other"), "deallocate": _plain("other"),
+    "declare": _block, "deny": _deny, "desc": _explain, "describe": _explain, "discard": _plain("other"), "do": _do, "drop": drop, "drop_replication_slot": _plain("other"), "dump": _backup, "else": _plain("other"),
     "end": _plain("other"), "exec": execute, "execute": execute, "explain": _explain, "fetch": _plain("fetch"), "flashback": flashback,
     "flush": _plain("other"), "grant": _grant, "handler": _handler, "identify_system": _plain("other"), "import": _load, "insert": _insert, "kill": _plain("other"), "listen": _plain("other"), "load": _load,
-    "lock": _lock, "move": _plain("fetch"), "noaudit": _audit, "notify": _plain("other"), "optimize": _maintenance, "prepare": _prepare, "read_replication_slot": _plain("other"),
-    "reassign": _plain("other"), "refresh": _maintenance, "reindex": _maintenance, "release": _plain("other"), "rename": rename_table, "repair": _maintenance,
-    "replace": _replace, "reset": _set, "restore": _plain("other"), "revoke": _revoke, "rollback": _plain("other"), "savepoint": _plain("other"), "set": _set,
+    "lock": _lock, "move": _plain("fetch"), "noaudit": _audit, "notify": _plain("other"), "open": _plain("other"), "optimize": _maintenance, "prepare": _prepare, "read_replication_slot": _plain("other"),
+    "reassign": _plain("other"), "refresh": _maintenance, "reindex": _maintenance, "reconfigure": _plain("other"), "release": _plain("other"), "rename": rename_table, "repair": _maintenance,
+    "replace": _replace, "reset": _set, "restore": _plain("other"), "revert": _plain("other"), "revoke": _revoke, "rollback": _plain("other"), "save": _plain("other"), "savepoint": _plain("other"), "set": _set,
     "show": _show, "shutdown": _plain("other"), "start": _plain("begin"), "start_replication": _plain("other"), "timeline_history": _plain("other"), "uninstall": _plain("other"), "install": _plain("other"), "if": _branch,
-    "unlock": _lock, "use": _plain("other"), "vacuum": _maintenance, "while": _branch, "with": _with, "xa": _plain("other"),
+    "unlock": _lock, "use": _plain("other"), "vacuum": _maintenance, "waitfor": _plain("other"), "while": _branch, "with": _with, "xa": _plain("other"),
 }  # fmt: skip

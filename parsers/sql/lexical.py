@@ -339,6 +339,9 @@ class _Tables:
             if text == "tables" and at == 1 and words[0][1] == "lock":  # MySQL: LOCK TABLES a READ, b WRITE
                 expect, at = "read", at + 1
                 continue
+            if expect and kind == "word" and self._says_how(at):
+                at += 1
+                continue
             if expect and kind in {"word", "quoted"}:
                 at = self._name(at, expect)
                 listing, expect = expect, ""
@@ -346,6 +349,15 @@ class _Tables:
             if expect and kind == "bind":
                 expect = ""
             at += 1
+
+    def _says_how(self, at: int) -> bool:
+        """A word between verb and table, such as DELAYED or BINARY, which can be the name of a table too."""
+        if not at or self.words[at][1] not in signs.BETWEEN.get(self.words[at - 1][1], ()):
+            return False
+        return any(
+            kind == "quoted" or (kind == "word" and word not in signs.KEYWORDS)
+            for kind, word in self.words[at + 1 : at + 2]
+        )
 
     def _keyword(self, at: int, expect: str, listing: str, inside: str) -> tuple[str, str]:
         word = self.words[at][1]

@@ -180,6 +180,20 @@ class Meaning:
     def roles(self, refs: Iterable[Ref]) -> set[str]:
         return {role for ref in refs for _, column in self.columns(ref) for role in column.roles}
 
+    def copied(self) -> Iterator[tuple[int, Column]]:
+        """What a change puts into the table it writes and another table holds. A table's own columns stay where they are."""
+        s = self.statement
+        own = {s.tables[use].casefold() for use in s.targets}
+        for ref in s.copied:
+            for use, column in self.columns(ref):
+                if use not in s.targets and s.tables[use].casefold() not in own:
+                    yield use, column
+
+    def _held_already(self) -> set[str]:
+        """Classes of the tables that are written: a prescription's total made of its items is no new place for them."""
+        written = [table for use in self.statement.targets if (table := self.tables[use]) is not None]
+        return {c for table in written if not table.guessed for c in table.classes}
+
     def facts(self) -> StatementFacts:
         s = self.statement
         reads = [
@@ -201,6 +215,9 @@ class Meaning:
             carried |= {c for routine in routines for c in routine.classes}
         else:
             used, carried = used | carried, set()
+        copied = {c for _, column in self.copied() for c in column.classes} - self._held_already()
+        place = "table" if copied and not carried and s.destination == "client" else s.destination
+        carried |= copied
         narrow = self.restriction()
         functions, by = self.aggregate()
         tenants, missing = self.tenants()
@@ -213,7 +230,7 @@ class Meaning:
             loose_restriction=LEVELS[narrow.loose] if narrow and narrow.loose < narrow.tight else None,
             loose_tests=narrow.tests if narrow and narrow.loose < narrow.tight else (),
             bound=1 if any(limit.kind == "one" for limit in s.limits) else None,
-            destination=s.destination, aggregate_functions=functions, aggregate_by=by,
+            destination=place, aggregate_functions=functions, aggregate_by=by,
             tongfang=any(routine.tongfang for routine in routines) or Tongfang(self).found(),
             tenants=tenants, tenant_missing=missing, dump_tool=s.dump_tool, dynamic=s.dynamic, audit_change=s.audit_change,
             privilege_change=s.privilege_change, identity_switch=s.identity_switch, schema_change=s.schema_change,
@@ -222,7 +239,7 @@ class Meaning:
         )  # fmt: skip
 
     def _only_used(self) -> Iterator[Ref]:
-        shown = {(ref[0], ref[1]) for ref in self.statement.outputs}
+        shown = {(ref[0], ref[1]) for ref in (*self.statement.outputs, *self.statement.copied)}
         for block in self.statement.blocks:
             for ref in block.used:
                 if (ref[0], ref[1]) not in shown:
@@ -254,6 +271,9 @@ class Meaning:
             for use, column in self.columns(ref):
                 if self.tables[use] is None and not CLASS_A.isdisjoint(column.classes):
                     found.add(use)
+        for use, column in self.copied():
+            if self.tables[use] is None and not CLASS_A.isdisjoint(column.classes):
+                found.add(use)
         return found
 
     def restriction(self) -> Narrow | None:
@@ -289,7 +309,7 @@ class Meaning:
     def aggregate(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         functions: dict[str, None] = {}
         by: dict[str, None] = {}
-        linked = Tongfang(self).linked_staff
+        tongfang = Tongfang(self)
         for block in self.statement.blocks:
             for aggregate in block.aggregates:
                 if aggregate.function:
@@ -299,7 +319,7 @@ class Meaning:
                     continue
                 for ref in refs if kind != "distinct" else [ref for ref in refs if not ref[2]]:
                     for use, column in self.columns(ref):
-                        named = use in linked and "staff" in column.classes and ref[1] != "*"
+                        named = tongfang.names_prescriber(use, column, ref[1])
                         for word in ("prescriber",) if named else column.roles or column.classes:
                             by[word] = None
         if not functions:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from config.catalogue import KEY_ROLES
 from parsers.sql.facts import LooseTest
-from parsers.sql.structure import Condition, Pred, Refs
+from parsers.sql.structure import Condition, Pred, Ref, Refs
 
 if TYPE_CHECKING:
     from parsers.sql.meaning import Meaning
@@ -106,7 +106,7 @@ class Pools:
         """An equality makes one table as narrow as the other; by another column than a key, a range at best."""
         keyed = pred.kind == "natural" or bool(self.meaning.roles((*pred.refs, *pred.other)) & KEY_ROLES)
         changed = False
-        left, right = self._uses(pred.refs), self._uses(pred.other)
+        left, right = self._sides(pred)
         for sources, targets in ((left, right), (right, left)):
             level = max((levels.get(use, NONE) for use in sources), default=NONE)
             if not keyed:
@@ -123,6 +123,25 @@ class Pools:
             owners = {use for use, _ in self.meaning.columns(ref)}
             found |= owners or set(ref[0])
         return found
+
+    def _sides(self, pred: Pred) -> tuple[set[int], set[int]]:
+        """Uses on both sides of an equality. A name that its own query's tables lack is a column of a query around it that has one."""
+        left, right = self._uses(pred.refs), self._uses(pred.other)
+        if not pred.outer:
+            return left, right
+        sides = []
+        for refs, uses in ((pred.refs, left), (pred.other, right)):
+            tables = [self.meaning.tables[use] for use in uses]
+            lacks = all(
+                t is not None and not t.guessed and all(t.column(ref[1]) is None for ref in refs) for t in tables
+            )
+            outer = [ref for ref in pred.outer if lacks and self._may_own(ref)]
+            sides.append({use for ref in outer for use in ref[0]} if outer else uses)
+        return sides[0], sides[1]
+
+    def _may_own(self, ref: Ref) -> bool:
+        tables = [self.meaning.tables[use] for use in ref[0]]
+        return not tables or any(t is None or t.guessed or t.column(ref[1]) is not None for t in tables)
 
     def _level(self, pred: Pred, *, trust: bool) -> dict[int, int]:
         kind = pred.kind
@@ -191,7 +210,7 @@ class Pools:
 
     def _variable(self, pred: Pred) -> dict[int, int]:
         """`patient_id = pid` in a routine: a described table has no column pid, so it is a variable."""
-        left, right = self._uses(pred.refs), self._uses(pred.other)
+        left, right = self._sides(pred)
         if left != right or len(left) != 1:
             return {}
         (use,) = left

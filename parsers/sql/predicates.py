@@ -67,7 +67,7 @@ class Predicates(Expressions):
         if isinstance(node, exp.Between):
             return self._between(node, scope)
         if isinstance(node, exp.Is):
-            refs, pure, _ = self._side(node.this, scope)
+            refs, pure, *_ = self._side(node.this, scope)
             if not refs:
                 return self._given(node)
             found = Pred("null" if isinstance(node.expression, exp.Null) else "range", refs, pure=pure)
@@ -84,6 +84,8 @@ class Predicates(Expressions):
             return Pred("like", unique(held), pure=False, loose=_loose(self.placeholder(node.expression), "empty"))
         if isinstance(node, (exp.Column, exp.IntDiv, exp.Div, exp.Mul, exp.Add, exp.Sub)) and held:
             return Pred("notnull", unique(held))  # MySQL: every number but 0
+        if held and _searches(node):
+            return Pred("like", unique(held), pure=False)
         return Pred("range", unique(held), pure=False) if held else TRUE
 
     def _given(self, node: Any) -> Pred:
@@ -122,8 +124,8 @@ class Predicates(Expressions):
         ]
         return Pred("range", unique(asked), pure=False) if asked and relation.uses else TRUE
 
-    def _side(self, node: Any, scope: Scope) -> tuple[Refs, bool, bool]:
-        """Columns of one side of a comparison, whether it is the bare column, whether it is aggregated."""
+    def _side(self, node: Any, scope: Scope) -> tuple[Refs, bool, bool, bool]:
+        """Columns of one side of a comparison; whether it is the bare column, aggregated, a value of rows that are made up."""
         bare = node
         while True:
             if isinstance(bare, _PASSING) or (isinstance(bare, exp.Coalesce) and bare.this is not None):
@@ -135,10 +137,17 @@ class Predicates(Expressions):
         refs: list[Ref] = []
         before = len(scope.draft.aggregates)
         shallow, self._shallow = self._shallow, True
-        self.walk(node, scope, refs)
+        made = self._makes(node, scope, refs)
         self._shallow = shallow
         scope.draft.used += refs
-        return unique(refs), isinstance(bare, exp.Column), len(scope.draft.aggregates) > before
+        return unique(refs), isinstance(bare, exp.Column), len(scope.draft.aggregates) > before, made
+
+    def _makes(self, node: Any, scope: Scope, out: list[Ref]) -> bool:
+        """Walk, and tell whether a value of a series or of a recursion was met."""
+        before, scope.made = scope.made, False
+        self.walk(node, scope, out)
+        made, scope.made = scope.made, before
+        return made
 
     def _numbered(self, op: str, value: Any, *, strict: bool) -> None:
         """A row number against a value: a bound, or how many rows are passed over."""
@@ -174,12 +183,12 @@ class Predicates(Expressions):
             return TRUE
         if isinstance(right, (exp.Any, exp.All)) and isinstance(_bare(right.this), exp.Query):
             return self._in_query(left, _bare(right.this), scope)
-        mine, mine_pure, mine_sum = self._side(left, scope)
+        mine, mine_pure, mine_sum, mine_made = self._side(left, scope)
         if isinstance(right, exp.Query):
             return self._in_query(left, right, scope, single=op == "=") if mine else self._scalar(right, scope)
         if isinstance(left, exp.Query) and not isinstance(right, exp.Query):
             return self._in_query(right, left, scope, single=op == "=")
-        theirs, theirs_pure, theirs_sum = self._side(right, scope)
+        theirs, theirs_pure, theirs_sum, theirs_made = self._side(right, scope)
         if mine_sum or theirs_sum:
             return Pred("aggregate", unique([*mine, *theirs]))
         if not mine and not theirs:
@@ -188,8 +197,11 @@ class Predicates(Expressions):
             if len({(uses, column.casefold()) for uses, column, _ in (*mine, *theirs)}) == 1:
                 return TRUE  # id = id, id < id + 1
             if op == "=" and mine_pure and theirs_pure:
-                return Pred("join", mine, theirs)
+                outer = (*self.around(_core(left), scope), *self.around(_core(right), scope))
+                return Pred("join", mine, theirs, outer=outer)
             return Pred("range", unique([*mine, *theirs]), pure=False)
+        if mine_made or theirs_made:
+            return Pred("range", mine or theirs, pure=False)  # as many keys as the series has numbers
         if theirs:
             mine, mine_pure, left, right, op = theirs, theirs_pure, right, left, _FLIP.get(op, op)
         return self._with_value(op, left, right, mine, mine_pure, scope, strict=strict)
@@ -209,9 +221,7 @@ class Predicates(Expressions):
                     self.note(member, use, refs)
         if op == "=":
             return Pred("in" if listed else "eq", refs, pure=pure)
-        if isinstance(left, _SEARCHES) or (
-            isinstance(left, exp.Anonymous) and str(left.name).casefold() in _SEARCH_NAMES
-        ):
+        if _searches(left):
             needle = next((s for part in parts_of(left) if (s := self.placeholder(part)) is not None), None)
             pattern = isinstance(left, exp.Anonymous) and str(left.name).casefold() == "patindex"
             return Pred("like", refs, pure=False, loose=_loose(needle, "all_wildcards" if pattern else "empty"))
@@ -235,35 +245,49 @@ class Predicates(Expressions):
             for value in node.expressions:
                 self.walk(value, scope, [])
             return (
-                Pred("and", children=tuple(Pred("in", refs, pure=pure) for refs, pure, _ in sides if refs))
+                Pred("and", children=tuple(Pred("in", refs, pure=pure) for refs, pure, *_ in sides if refs))
                 if any(s[0] for s in sides)
                 else TRUE
             )
-        refs, pure, _ = self._side(left, scope)
+        refs, pure, *_ = self._side(left, scope)
         if (field_ := node.args.get("field")) is not None or (field_ := node.args.get("unnest")) is not None:
             self.walk(field_, scope, scope.draft.used)
             return Pred("in", refs, pure=pure) if refs else TRUE
-        others: list[Ref] = []
+        others: list[Pred] = []
         for value in node.expressions:
             if (slot := self.constant(value)) is not None:
                 self.note(slot, "in", refs)
-            else:
-                self.walk(value, scope, others)
-        if not refs or set(refs) & set(others):
+            elif (other := self._member(value, refs, scope)) is not None:
+                others.append(other)
+        if not refs or TRUE in others:
             return TRUE
-        scope.draft.used += others
-        return Pred("in", refs, pure=pure)
+        if len(others) < len(node.expressions):
+            others.append(Pred("in", refs, pure=pure))
+        return _either(tuple(others)) if len(others) > 1 else others[0]
+
+    def _member(self, value: Any, refs: Refs, scope: Scope) -> Pred | None:
+        """A member of a list that is no plain value: a column (or variable), or one of rows that are made up."""
+        held: list[Ref] = []
+        made = self._makes(value, scope, held)
+        scope.draft.used += held
+        if set(refs) & set(held):
+            return TRUE
+        if held:
+            return Pred("join", refs, unique(held), outer=self.around(_core(value), scope))
+        return Pred("range", refs, pure=False) if made else None
 
     def _in_query(self, left: Any, query: Any, scope: Scope, *, single: bool = False) -> Pred:
         refs: list[Ref] = []
         pure = True
         for part in left.expressions if isinstance(left, exp.Tuple) else (left,):
-            found, bare, _ = self._side(part, scope)
+            found, bare, *_ = self._side(part, scope)
             refs += found
             pure = pure and bare
         relation = self.nested(query, scope)
         if not refs:
             return TRUE
+        if not relation.all() and (relation.made or relation.numbers):
+            return Pred("range", unique(refs), pure=False)
         if not relation.all():  # constants, also those FROM dual
             return Pred("eq" if single else "in", unique(refs), pure=pure)
         scope.draft.used += relation.all()
@@ -278,7 +302,7 @@ class Predicates(Expressions):
             self._numbered(">", node.args.get("low"), strict=False)
             self._bound(node.args.get("high"))
             return TRUE
-        refs, pure, _ = self._side(node.this, scope)
+        refs, pure, *_ = self._side(node.this, scope)
         ends: list[Ref] = []
         for key in ("low", "high"):
             value = node.args.get(key)
@@ -297,8 +321,8 @@ class Predicates(Expressions):
             self.walk(node, scope, refs)
             scope.draft.used += refs
             return Pred("like", unique(refs), pure=False) if refs else TRUE
-        refs_, pure, _ = self._side(node.this, scope)
-        right, right_pure, _ = self._side(node.expression, scope)
+        refs_, pure, *_ = self._side(node.this, scope)
+        right, right_pure, *_ = self._side(node.expression, scope)
         if not refs_ and not right:
             return TRUE
         if right:
@@ -363,6 +387,19 @@ def _bare(node: Any) -> Any:
         node = node.this
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
         return node
+    return node
+
+
+def _searches(node: Any) -> bool:
+    return isinstance(node, _SEARCHES) or (
+        isinstance(node, exp.Anonymous) and str(node.name).casefold() in _SEARCH_NAMES
+    )
+
+
+def _core(node: Any) -> Any:
+    """What stands inside casts and brackets."""
+    while isinstance(node, _PASSING):
+        node = node.expression if isinstance(node, exp.Convert) else node.this
     return node
 
 

@@ -28,14 +28,12 @@ class Queries(Predicates):
         if isinstance(node, exp.Table):
             relation = self._table(node, scope)
         elif isinstance(node, exp.Subquery) and isinstance(_unbracketed(node), exp.Table):
-            relation = self.source(node.this, scope)  # a bracketed join
-            self._joins(node, scope)
-            return relation
+            return self._bracketed(node, scope)
         elif isinstance(node, (exp.Query, exp.Values)):
-            relation = self._derived(node, scope)
+            relation = self._derived(node, scope, scope.parent)
         elif isinstance(node, exp.Lateral):
             relation = (
-                self.source(node.this, scope)
+                self._derived(node.this, scope, scope)
                 if isinstance(node.this, exp.Subquery)
                 else self._function(node.this, scope)
             )
@@ -45,8 +43,31 @@ class Queries(Predicates):
             relation = self._function(node, scope)
         return relation
 
+    def _bracketed(self, node: Any, scope: Scope) -> Relation:
+        """A join in brackets. PostgreSQL's alias behind it hides the names inside: all its columns go by the alias."""
+        alias = node.args.get("alias")
+        if not isinstance(alias, exp.TableAlias):
+            relation = self.source(node.this, scope)
+            self._joins(node, scope)
+            return relation
+        inside = Scope(scope.draft, scope.ctes, scope.parent)
+        self.source(node.this, inside)
+        relation = Relation(
+            [column for part in inside.order for column in part.columns],
+            [use for part in inside.order for use in part.stars],
+            uses=[use for part in inside.order for use in part.uses],
+            made=inside.made,
+        )
+        self._enter(node, relation, scope)
+        self._joins(node, scope)
+        return relation
+
     def _table(self, node: Any, scope: Scope) -> Relation:
         this = node.this
+        if (only := _only(this)) is not None:
+            node.set("this", only.this)
+            node.set("db", only.args.get("table"))
+            return self._table(node, scope)
         if isinstance(this, exp.Func):
             relation = self._function(this, scope)
             self._enter(node, relation, scope)
@@ -73,10 +94,11 @@ class Queries(Predicates):
 
     def _cte(self, cte: Cte, scope: Scope) -> Relation:
         relation = self.query(cte.query, cte.scope, None, scope.draft)
+        relation.made = relation.made or cte.recursive
         return renamed(relation, cte.columns)
 
-    def _derived(self, node: Any, scope: Scope) -> Relation:
-        relation = self.query(node, scope.ctes, scope, scope.draft)
+    def _derived(self, node: Any, scope: Scope, around: Scope | None) -> Relation:
+        relation = self.query(node, scope.ctes, around, scope.draft)
         self._enter(node, relation, scope)
         self._joins(node, scope)
         return relation
@@ -86,9 +108,9 @@ class Queries(Predicates):
         refs: list[Ref] = []
         if isinstance(node, exp.XMLTable) and (slot := self.placeholder(node.this)) is not None:
             self.table_texts.append(slot[1])  # Oracle's XQuery reads tables by name
-        self.walk(node, scope, refs)
+        made = self._makes(node, scope, refs)
         scope.draft.used += refs
-        return Relation(columns=[("", refs)], listed=True)
+        return Relation(columns=[("", refs)], listed=True, made=made)
 
     def _enter(self, node: Any, relation: Relation, scope: Scope, name: str = "") -> None:
         alias = node.args.get("alias")
@@ -226,7 +248,10 @@ class Queries(Predicates):
                 if clause.args.get("recursive")
                 else dict(known)
             )
-            known[name] = Cte(cte.this, columns, inside)
+            recursive = bool(clause.args.get("recursive")) and any(
+                self.key(t) == name for t in cte.this.find_all(exp.Table)
+            )
+            known[name] = Cte(cte.this, columns, inside, recursive)
             if isinstance(cte.this, (exp.Insert, exp.Update, exp.Delete)):
                 # It runs whether it is named or not.
                 known[name] = Cte(Ready(self.change(cte.this, inside)), columns, {})
@@ -260,8 +285,9 @@ class Queries(Predicates):
                 else:
                     columns.append((name, list(refs)))
         return Relation(
-            columns, stars, [b for r in relations for b in r.blocks], [u for r in relations for u in r.uses]
-        )
+            columns, stars, [b for r in relations for b in r.blocks], [u for r in relations for u in r.uses],
+            made=any(r.made for r in relations),
+        )  # fmt: skip
 
     def _values(self, node: Any, scope: Scope) -> Relation:
         columns: list[tuple[str, list[Ref]]] = []
@@ -298,6 +324,7 @@ class Queries(Predicates):
         relation.numbers = {str(e.alias_or_name).casefold() for e in node.expressions if self._numbers_rows(e)}
         if any(isinstance(e, exp.Star) for e in node.expressions):
             relation.numbers |= {name for r in scope.order for name in r.numbers}
+        relation.made = scope.made or args.get("connect") is not None
         draft.outputs += relation.all()
         self._grouping(args, scope, relation)
         self._limit(node)
@@ -389,6 +416,13 @@ class Queries(Predicates):
         offset = node.args.get("offset")
         if offset is not None and (slot := self.placeholder(offset.expression)) is not None:
             self.note(slot, "offset", ())
+
+
+def _only(node: Any) -> Any:
+    """The table in Oracle's ONLY (t), which reads as a call with a column."""
+    if not isinstance(node, exp.Anonymous) or str(node.name).casefold() != "only" or len(node.expressions) != 1:
+        return None
+    return node.expressions[0] if isinstance(node.expressions[0], exp.Column) else None
 
 
 def _unbracketed(node: Any) -> Any:

@@ -11,6 +11,9 @@ from parsers.sql.structure import Aggregate, Block, Condition, Ref, Refs
 MAX_BLOCKS = 256  # CTEs are read anew wherever they are named; this bounds chains of them
 
 
+ROWS = ":rows"  # what the table of a trigger is known by while its body is read
+
+
 class TooComplex(Exception):
     """More nested queries than are looked at."""
 
@@ -26,6 +29,7 @@ class Relation:
     base: int | None = None  # it is a plain table
     listed: bool = False  # VALUES or unnest: a list of keys
     numbers: set[str] = field(default_factory=set)  # columns that number the rows
+    made: bool = False  # a series, a recursion: as many rows as it likes, from no table
 
     def all(self) -> list[Ref]:
         refs = [ref for _, column in self.columns for ref in column]
@@ -47,6 +51,7 @@ class Cte:
     query: Any
     columns: list[str]
     scope: dict[str, Cte]
+    recursive: bool = False
     shown: bool = False  # a view or table made in the same text: its name is said too
 
 
@@ -73,17 +78,19 @@ class Draft:
 class Scope:
     """Sources by alias while one block is read."""
 
-    __slots__ = ("aliases", "ctes", "draft", "order", "parent")
+    __slots__ = ("aliases", "ctes", "draft", "made", "order", "parent")
 
     def __init__(self, draft: Draft, ctes: dict[str, Cte], parent: Scope | None) -> None:
         self.draft = draft
         self.ctes = ctes
         self.parent = parent
+        self.made = False  # a value was met that made-up rows give
         self.order: list[Relation] = []
         self.aliases: dict[str, Relation] = {}
 
     def add(self, alias: str, relation: Relation) -> None:
         self.order.append(relation)
+        self.made = self.made or relation.made
         if alias:
             self.aliases.setdefault(alias, relation)
 

@@ -33,6 +33,10 @@ VERBS = {
 }  # fmt: skip
 
 ODBC_ESCAPES = frozenset({"oj", "d", "t", "ts", "fn"})  # {OJ a LEFT JOIN b ON …}, {d '2026-01-01'}, {fn f(x)}
+# Words that may stand between a verb and its table.
+BETWEEN = {
+    "insert": frozenset({"high_priority", "delayed"}), "replace": frozenset({"delayed"}), "copy": frozenset({"binary"}),
+}  # fmt: skip
 BEFORE_READ = frozenset({"join", "straight_join", "copy", "handler", "describe", "desc", "references", "only"})
 BEFORE_WRITE = frozenset({"table", "truncate", "view", "lock"})
 NOISE = frozenset(
@@ -300,7 +304,7 @@ RIGHTS_SETTING = (
 AUDIT = (
     r"^(?:noaudit|audit)\b|^(?:create|alter|drop) (?:unified )?audit policy\b|^(?:create|alter|drop) (?:server|database) audit\b"
     r"|^uninstall (?:soname|plugin|component) .*(?:audit|'')|^drop extension (?:if exists )?\"?(?:pgaudit|set_user)\b|^reset master\b"
-    r"|^purge (?:binary|master) logs\b|^(?:alter|drop) event session\b|^drop plugin\b|^alter table \S+ disable trigger\b"
+    r"|^(?:alter|drop) event session\b|^drop plugin\b|^alter table \S+ disable trigger\b"
     r"|^alter session set sql_trace\b|^alter database .*\bset (?:ledger|change_tracking)"
 )
 AUDIT_ROUTINES = (

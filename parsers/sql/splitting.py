@@ -77,53 +77,100 @@ def encloses(words: list[Word]) -> bool:
 def without_semicolons(words: list[Word]) -> list[list[Word]]:
     """T-SQL statements that stand behind one another: parts of the words, [] when there is only one."""
     starts = [0]
-    depth = 0
-    queried = False  # INSERT and WITH have had their SELECT: another one is a statement of its own
+    depth = cases = 0
+    part = _Part(words[0][1]) if words else _Part("")
     for at, (kind, word, _, _) in enumerate(words):
+        if part.closed or (at == 1 and _runs_on(words)):
+            break
         if kind == "op":
             depth += (word == "(") - (word == ")")
-        elif depth == 0 and kind == "word" and word in _BEGINS:
-            if at and _fresh(words, starts[-1], at, queried=queried):
-                starts.append(at)
-                queried = False
-            queried = queried or word in {"select", "exec", "execute"}
-        elif depth == 0 and word == "values":
-            queried = True
+        elif kind != "word" or depth or not at:
+            continue
+        elif word == "case" or (cases and word == "end"):
+            cases += 1 if word == "case" else -1
+        elif cases and word == "else":
+            continue
+        elif word in _BEGINS and _stands_free(words, at) and part.ends_before(words, at):
+            starts.append(at)
+            part = _Part(word)
+        else:
+            part.take(word)
     return [words[a:b] for a, b in pairwise([*starts, len(words)])] if len(starts) > 1 else []
 
 
 _BEGINS = frozenset(
-    [
-        "select",
-        "insert",
-        "update",
-        "delete",
-        "exec",
-        "execute",
-        "declare",
-        "drop",
-        "truncate",
-        "set",
-        "if",
-        "while",
-        "create",
-        "print",
-        "use",
-    ]
+    """alter backup begin bulk checkpoint close commit create dbcc deallocate declare delete deny drop else end exec execute fetch grant if
+    insert kill merge open print raiserror reconfigure restore return revert revoke rollback save select set truncate update use
+    waitfor while with""".split()  # noqa: SIM905
 )
 _JOINED = frozenset(
-    ["union", "all", "except", "intersect", "for", "on", "then", "after", "instead", "as", "if", "grant", "cascade"]
+    ["union", "all", "except", "intersect", "for", "then", "after", "instead", "as", "if", "bulk", "with"]
 )
+_OBJECTS = frozenset(
+    """assembly column constraint database default function index login proc procedure role rule schema sequence statistics
+    synonym table trigger type user view""".split()  # noqa: SIM905
+)
+_TAKEN = {
+    "insert": frozenset(["select", "exec", "execute", "values"]), "update": frozenset(["set"]), "grant": frozenset(["to"]),
+    "revoke": frozenset(["from", "to"]), "deny": frozenset(["to"]),
+}  # fmt: skip
+_CHANGES = frozenset(["select", "insert", "update", "delete", "merge"])
 
 
-def _fresh(words: list[Word], start: int, at: int, *, queried: bool) -> bool:
-    """Whether a verb begins a statement of its own."""
-    word, before, first = words[at][1], words[at - 1][1], words[start][1]
-    if (
-        (before in _JOINED and not (before == "on" and first == "set"))
-        or (word == "set" and first == "update")
-        or (word == "select" and (first == "create" or (first in {"insert", "with"} and not queried)))
-        or (word in {"exec", "execute"} and first == "insert" and not queried)
-    ):
+def _stands_free(words: list[Word], at: int) -> bool:
+    """Whether a verb can begin a statement there: it is no name, no option and no part of a clause."""
+    kind, before, _, _ = words[at - 1]
+    word, after = words[at][1], words[at + 1] if at + 1 < len(words) else ("", "", 0, 0)
+    if before in _JOINED or (kind == "op" and before not in {")", "*", ";"}) or after[1] in {".", ",", "="}:
         return False
-    return not (word in {"update", "delete", "insert"} and first in {"create", "grant", "merge", "with"})
+    if word == "fetch":
+        return before not in {"row", "rows"}  # OFFSET … ROWS FETCH NEXT …
+    if word == "merge":
+        return after[1] not in {"join", "union"}
+    if word == "if":
+        return before not in _OBJECTS  # DROP TABLE IF EXISTS
+    if word == "with":  # a hint or an option has a bracket or a word of its own; a query's is a name, then AS
+        behind = words[at + 2][1] if at + 2 < len(words) else ""
+        return after[0] in {"word", "quoted"} and behind in {"as", "("} and after[1] != "execute"
+    return True
+
+
+class _Part:
+    """The T-SQL statement that is being read, as far as its end is concerned."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+        self.queried = False  # INSERT has had its rows, UPDATE its SET, GRANT its TO: the next one is another's
+        self.closed = False  # a MERGE, which only a semicolon ends
+
+    def take(self, word: str) -> None:
+        if self.verb == "with" and word in _CHANGES:
+            self.verb = word
+        elif word in _TAKEN.get(self.verb, ()):
+            self.queried = True
+        self.closed = self.verb == "merge"
+
+    def ends_before(self, words: list[Word], at: int) -> bool:
+        """Whether a verb that stands free begins the next statement."""
+        word, before = words[at][1], words[at - 1][1]
+        if before == "on":
+            return self.verb == "set"  # SET NOCOUNT ON SELECT …
+        if self.verb == "with":
+            return False
+        if self.verb in {"grant", "revoke", "deny"}:
+            return self.queried
+        if self.verb == "insert" and not self.queried:
+            return word not in {"select", "exec", "execute", "with"}
+        if self.verb == "update" and word == "set":
+            return self.queried
+        return not (self.verb in {"alter", "create"} and word in {"set", "drop", "alter", "with", "rollback"})
+
+
+def _runs_on(words: list[Word]) -> bool:
+    """Whether the first statement takes all words: a block, a branch, a routine. Further ones lie flat, however deep they are."""
+    verb = words[0][1]
+    if verb == "begin":
+        return words[1][1] not in {"tran", "transaction", "distributed"}
+    if verb == "create":
+        return any(word[1] in _CODE or word[1] == "view" for word in words[1:5])
+    return verb in {"if", "while", "merge"}

@@ -33,6 +33,7 @@ class Pred:
     loose: LooseTest | None = None
     children: tuple[Pred, ...] = ()
     blocks: tuple[int, ...] = ()  # of the subquery
+    outer: Refs = ()  # join: columns of the queries around it that a bare name may mean; without uses: made-up rows
 
 
 TRUE = Pred("true")
@@ -101,6 +102,7 @@ class Statement:
     blocks: tuple[Block, ...] = ()
     roots: tuple[int, ...] = ()  # blocks at the top, not nested in another
     outputs: Refs = ()  # what leaves for the destination
+    copied: Refs = ()  # what a change puts into the table it writes, where another may hold it
     destination: str = "client"
     limits: tuple[Limit, ...] = ()
     slots: tuple[SlotUse, ...] = ()

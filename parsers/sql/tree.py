@@ -42,7 +42,8 @@ class Reader(Queries):
 
     def _pseudo_tables(self, scope: Scope) -> None:
         """The rows that RETURNING and OUTPUT speak of: the target's, before and after."""
-        uses = [use for use in self.targets if use in scope.draft.uses]
+        near = {*scope.draft.uses, *(use for relation in scope.order for use in relation.uses)}  # also through WITH
+        uses = [use for use in self.targets if use in near]
         for name in ("inserted", "deleted") if self.dialect == "tsql" else ("old", "new"):
             scope.aliases.setdefault(name, Relation(stars=list(uses), uses=list(uses)))
 
@@ -84,7 +85,7 @@ class Reader(Queries):
             relation.columns += [("", self.query(expression, scope.ctes, None, scope.draft).all())]
         if (conflict := node.args.get("conflict")) is not None:
             for part in conflict.expressions or ():
-                self.walk(part.expression if isinstance(part, exp.EQ) else part, scope, [])
+                self.walk(part.expression if isinstance(part, exp.EQ) else part, scope, self.copied)
 
     def _update(self, node: Any, scope: Scope) -> None:
         """UPDATE, DELETE, MERGE: the table that is written may be named again, or by its alias, among the sources."""
@@ -113,10 +114,18 @@ class Reader(Queries):
             self._assign(item, scope)
             self._write_to(self._owner(item, scope))
         for when in args["whens"].expressions if args.get("whens") is not None else ():
-            then = when.args.get("then")
-            for item in getattr(then, "expressions", None) or ():
-                self._assign(item, scope)
+            self._merged(when.args.get("then"), scope)
         self._limit(node)
+
+    def _merged(self, then: Any, scope: Scope) -> None:
+        """What MERGE does with a row: UPDATE SET …, INSERT (…) VALUES (…)."""
+        for item in getattr(then, "expressions", None) or ():
+            self._assign(item, scope)
+        if not isinstance(then, exp.Insert) or not isinstance(then.expression, exp.Tuple):
+            return
+        columns = then.this.expressions if isinstance(then.this, exp.Tuple) else ()
+        for position, value in enumerate(then.expression.expressions):
+            self._put(value, columns[position] if position < len(columns) else None, scope)
 
     def _written(self, first: Any, named: list[Any], scope: Scope) -> list[Relation]:
         """What stands behind UPDATE or DELETE, as a source; or what it names among the sources."""
@@ -147,19 +156,25 @@ class Reader(Queries):
 
     def _assign(self, item: Any, scope: Scope) -> None:
         if isinstance(item, exp.EQ):
-            if (slot := self.placeholder(item.expression)) is not None:
-                self.note(slot, "assign", (), str(item.this.name) or None)
-                return
-            item = item.expression
-        self.walk(item, scope, [])
+            self._put(item.expression, item.this, scope)
+        else:
+            self.walk(item, scope, [])
+
+    def _put(self, value: Any, column: Any, scope: Scope) -> None:
+        """A value that goes into a column of the table that is written."""
+        if (slot := self.placeholder(value)) is not None:
+            self.note(slot, "assign", (), (str(column.name) or None) if column is not None else None)
+        else:
+            self.walk(value, scope, self.copied)
 
     def statement(self, verb: str, outputs: Iterable[Ref], roots: Iterable[int], **more: Any) -> Statement:
+        copied = tuple(ref for ref in unique(self.copied) if not set(self.targets).issuperset(ref[0]))
         if self.seen:
             more["reads"] = tuple(dict.fromkeys((*more.get("reads", ()), *self.seen)))
         return Statement(
             understood="ast", verb=verb, tables=tuple(self.tables), targets=tuple(self.targets),
             writes=tuple(dict.fromkeys(self.writes)), blocks=tuple(draft.block() for draft in self.drafts), roots=tuple(roots),
-            outputs=unique(outputs), limits=tuple(self.limits), calls=tuple(dict.fromkeys(self.calls)),
+            outputs=unique(outputs), copied=copied, limits=tuple(self.limits), calls=tuple(dict.fromkeys(self.calls)),
             slots=tuple(sorted(self.slots.values(), key=lambda slot: (slot.kind != "literal", slot.ordinal))), **more,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from parsers.sql.aside import set_aside, with_output
+from parsers.sql.aside import name_by_strings, set_aside, with_output, without_options
 from parsers.sql.from_tree import from_tree
 from parsers.sql.lexer import MAX_BYTES, Scan, scan, within_limits
 from parsers.sql.lexical import Lexical, lexical_long, lexical_statements, lexical_whole, together
@@ -19,7 +19,7 @@ from parsers.sql.relations import TooComplex
 from parsers.sql.splitting import encloses, split, without_semicolons
 from parsers.sql.structure import Block, Condition, Pred, SlotUse, Statement, Structure
 from parsers.sql.texts import Text, Word, prepared, tree_of
-from parsers.sql.words import verb_of
+from parsers.sql.words import by_grammar, verb_of
 
 # Its logger would write pieces of the statement.
 sqlglot.logger.disabled = True
@@ -181,6 +181,10 @@ def statements(text: Text, words: list[Word], *, body: bool = False) -> list[Sta
     ):
         words = words[1:-1]
     first = words[0][1]
+    if text.dialect == "tsql" and first not in _GOES_ON and (parts := without_semicolons(words)):
+        return [_one_behind_another(text, words, parts, body=body)]
+    if first in _CHANGES:
+        text, words = without_options(text, words)
     if first == "select" and len(words) > 3 and text.dialect in {"mysql", "tsql"}:
         embedded.remember(text, words)
     handled = grammars.GRAMMARS.get(first)
@@ -204,7 +208,28 @@ def statements(text: Text, words: list[Word], *, body: bool = False) -> list[Sta
     return [told.but(inner=(*told.inner, *given)) if given else told]
 
 
+_GOES_ON = frozenset({"declare", "set"})  # they part the words themselves, for the sake of what a variable holds
+SETTING = frozenset({"begin", "declare", "fetch", "other", "set"})  # verbs that say little of what is done
+MAX_PARTS = 200
+
+
+def _one_behind_another(text: Text, words: list[Word], parts: list[list[Word]], *, body: bool) -> Statement:
+    """T-SQL statements without a semicolon: one statement, named by the first that does more than set something."""
+    goes_on = next((at for at, part in enumerate(parts) if part[0][1] in _GOES_ON), len(parts))
+    read = min(goes_on, MAX_PARTS)
+    rest = [words[sum(map(len, parts[:read])) :]] if read < len(parts) else []
+    inner = [one for part in parts[:read] for one in statements(text, part, body=body)]
+    for part in rest:
+        known = part[0][1] in _GOES_ON
+        inner += statements(text, part, body=body) if known else [by_tree(text, part, body=body)]
+    verb = next((one.verb for one in inner if one.verb not in SETTING), inner[0].verb)
+    if all(one.reason in {"", "grammar"} for one in inner):
+        return Statement(understood="ast", verb=verb, inner=tuple(inner))
+    return by_grammar(verb, inner=tuple(inner))
+
+
 _GIVES_OUT = frozenset({"select", "print", "raiserror", "insert", "return"})
+_CHANGES = frozenset({"insert", "replace", "update", "delete"})
 _DEFINING = frozenset({"create", "alter", "drop", "grant", "revoke"})
 
 
@@ -229,11 +254,9 @@ def by_tree(text: Text, words: list[Word], *, body: bool = False) -> Statement:
     try:
         tree = _parsed(text, aside.source, words)
         given_to = with_output(text, tree, aside)
+        if text.dialect == "tsql" and tree is not None:
+            name_by_strings(text, tree)
     except SqlglotError:
-        if text.dialect == "tsql" and (parts := without_semicolons(words)):
-            inner = tuple(one for part in parts for one in statements(text, part, body=body))
-            if all(one.reason in {"", "grammar"} for one in inner):
-                return Statement(understood="ast", verb=verb, inner=inner)
         return grammars.unparsed(text, words, "parse_error", verb)
     except RecursionError:
         return grammars.unparsed(text, words, "recursion", verb)

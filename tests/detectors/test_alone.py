@@ -1,9 +1,11 @@
 from detectors.alone import flagger
 
+BASE = {"understood": "ast", "verb": "select", "reads": ("t",), "destination": "client"}
+
 
 def rules_of(rules, **facts):
-    base = {"understood": "ast", "verb": "select", "reads": ("t",), "destination": "client"}
-    return {item["rule"] for item in flagger(rules)(base | facts)}
+    (found,) = flagger(rules)([BASE | facts])
+    return {item["rule"] for item in found}
 
 
 def test_a_dump_is_flagged_whoever_sent_it(rules):
@@ -26,3 +28,11 @@ def test_nothing_about_hours_or_accounts_is_flagged(rules):
         "ACC",
         "IDN",
     }
+
+
+def test_statements_of_one_text_are_judged_each_by_itself(rules):
+    every_patient = BASE | {"output_classes": ("identity",), "restriction": "none"}
+    many = [BASE, every_patient, BASE | {"dump_tool": "pg_dump", "verb": "copy"}, BASE, every_patient]
+    flagged = flagger(rules)
+    assert flagged(many) == [flagged([each])[0] for each in many]
+    assert flagged([]) == []

@@ -102,12 +102,15 @@ def test_no_credential_is_echoed(text: str, dialect: str) -> None:
 
 def test_rules_of_the_statement_are_shown() -> None:
     told = explain(
-        "SELECT name FROM patients",
+        "SELECT name FROM patients; SELECT name FROM patients WHERE mrn = 'x'",
         "postgres",
         CATALOGUE,
-        flagged=lambda facts, _shape: [{"rule": "EXF-01", "why": f"{facts.restriction}"}],
+        flagged=lambda statements: [[{"rule": "EXF-01", "why": f"{facts.restriction}"}] for facts, _ in statements],
     )
-    assert told[0]["flagged"] == [{"rule": "EXF-01", "why": "none"}]
+    assert [each["flagged"] for each in told] == [
+        [{"rule": "EXF-01", "why": "none"}],
+        [{"rule": "EXF-01", "why": "point"}],
+    ]
 
 
 def test_it_reads_in_both_languages() -> None:

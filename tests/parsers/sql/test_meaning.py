@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from config.catalogue import Catalogue, load_catalogue
 from parsers.sql.facts import StatementFacts
 from parsers.sql.lexer import DIALECTS
-from parsers.sql.meaning import facts
+from parsers.sql.meaning import facts, statement_facts
+from parsers.sql.structure import Structure
 from parsers.sql.understand import REASONS, structure
 
 SHIPPED = load_catalogue()
@@ -79,6 +80,27 @@ def test_a_temporary_table_of_the_same_text_carries_what_it_was_made_of() -> Non
     told = facts(made, SHIPPED)
     assert told.reads == ("patients",)
     assert told.output_classes == ("contact", "identity")
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect", "table"),
+    [
+        ("CREATE SYNONYM s FOR medrec.pat_master_index; SELECT name FROM s", "oracle", "medrec.pat_master_index"),
+        ("CREATE SYNONYM dbo.s FOR his.dbo.patients; SELECT name FROM s", "tsql", "his.dbo.patients"),
+    ],
+)
+def test_a_synonym_of_the_same_text_is_the_table_it_stands_for(text: str, dialect: str, table: str) -> None:
+    told = [statement_facts(each, SHIPPED) for each in structure(text, dialect).statements]
+    assert [each.output_classes for each in told] == [(), ("identity",)]
+    assert set(told[1].reads) == {"s", table}
+
+
+def test_the_rows_of_a_trigger_are_forgotten_behind_it() -> None:
+    made = structure(
+        "CREATE RULE r AS ON UPDATE TO patients DO ALSO INSERT INTO t SELECT OLD.name; SELECT new.name FROM new",
+        "postgres",
+    )
+    assert facts(Structure(made.statements[1:]), SHIPPED).reads == ("new",)
 
 
 def test_a_default_database_tells_tables_of_one_name_apart() -> None:

@@ -120,3 +120,15 @@ def test_every_kind_that_parsers_do_not_show_is_among_them(dialect: str) -> None
     texts = [text for _, _, text in (case.values for case in cases(dialect))]
     missing = [kind for kind, form in KINDS[dialect].items() if not any(re.search(form, text) for text in texts)]
     assert missing == []
+
+
+def test_a_handler_is_read_by_the_name_it_was_opened_under() -> None:
+    told = explain("HANDLER patients OPEN AS h; HANDLER h READ FIRST; HANDLER h CLOSE", "mysql", CATALOGUE)
+    assert [each["reads"] for each in told] == [["patients"], ["patients"], []]
+    assert told[1]["output_classes"] == ["contact", "identity", "image"]
+
+
+def test_a_table_of_a_handlers_name_is_another_one() -> None:
+    told = explain("HANDLER patients OPEN AS h; SELECT name FROM h", "mysql", CATALOGUE)
+    assert told[1]["reads"] == ["h"]
+    assert told[1]["output_classes"] == []

@@ -260,3 +260,29 @@ SELECT doctor, SUM(costs) FROM inpbill.inp_bill_detail GROUP BY doctor
 SELECT item_name, SUM(amount) FROM inpbill.inp_bill_detail GROUP BY item_name
 --! oracle | orders of today for the ward screen
 SELECT patient_id, visit_id, order_text, dosage FROM ordadm.orders WHERE start_date_time >= TRUNC(SYSDATE) AND ordering_dept = '0301'
+--! postgres | drugs by job title
+SELECT s.title, i.drug_code, sum(i.qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN staff_accounts s ON s.staff_id = p.doctor_id GROUP BY 1, 2
+--! postgres | drugs by department of the doctors
+SELECT s.dept_code, i.drug_code, sum(i.qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN staff_accounts s ON s.staff_id = p.doctor_id GROUP BY 1, 2
+--! postgres | visits by their doctor
+SELECT v.doctor_id, count(*) FROM visits v JOIN prescriptions p USING (visit_id) GROUP BY 1
+--! mysql | visits by their doctor, Chinese names
+SELECT 医生, count(*) FROM 就诊记录 GROUP BY 医生
+--! postgres | queue of the pharmacy
+SELECT p.presc_no, p.doctor_id, i.drug_name, i.qty FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.presc_date = current_date AND p.status = 1
+--! postgres | prescriptions of a department on a day
+SELECT p.presc_no, p.doctor_id, i.drug_name, i.qty FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.dept_code = $1 AND p.presc_date = $2
+--! postgres | prescriptions of a day with their drugs in one text
+SELECT p.presc_no, p.doctor_id, string_agg(i.drug_name, ',') FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.presc_date = current_date GROUP BY p.presc_no, p.doctor_id
+--! postgres | orders of a ward
+SELECT o.order_id, o.doctor_id, o.order_text, o.dosage FROM orders o JOIN visits v USING (visit_id) WHERE v.dept_code = '0301' AND v.discharged_at IS NULL
+--! postgres | when a doctor last gave a drug
+SELECT max(p.presc_date) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.doctor_id = $1 AND i.drug_code = $2
+--! postgres | drugs that a doctor used of late
+SELECT i.drug_code, i.drug_name FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.doctor_id = $1 GROUP BY 1, 2 ORDER BY max(p.presc_date) DESC LIMIT 20
+--! postgres | items by doctor, prices from the drug list
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN drug_dict d USING (drug_code) GROUP BY doctor_id
+--! postgres | items by doctor, of drugs that are known
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE drug_code IS NOT NULL GROUP BY doctor_id
+--! postgres | a count for each drug
+SELECT d.drug_name, (SELECT count(*) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE i.drug_code = d.drug_code) FROM drug_dict d

@@ -273,3 +273,49 @@ SELECT 医生, 药品, 数量 FROM INQ_VD住院费用明细_处方明细 WHERE �
 CREATE PROC dbo.p @drug varchar(20) AS SELECT p.doctor_id, SUM(i.qty) FROM prescriptions p JOIN prescription_items i ON i.presc_no = p.presc_no WHERE i.drug_code = @drug GROUP BY p.doctor_id
 --! tsql | alter view
 ALTER VIEW dbo.v AS SELECT p.doctor_id, i.drug_code, SUM(i.qty) q FROM dbo.prescriptions p JOIN dbo.prescription_items i ON i.presc_no = p.presc_no GROUP BY p.doctor_id, i.drug_code
+--! postgres | keys of prescriptions that a recursion makes up
+WITH RECURSIVE r AS (SELECT 1 n UNION ALL SELECT n + 1 FROM r WHERE n < 1000000) SELECT p.doctor_id, i.drug_code, sum(i.qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN r ON p.presc_no = r.n GROUP BY 1, 2
+--! postgres | keys of prescriptions that a series makes up
+SELECT p.doctor_id, i.drug_code, sum(i.qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.presc_no IN (SELECT generate_series(1, 1000000)) GROUP BY 1, 2
+--! postgres | LATERAL, a prescription for each row around
+SELECT x.* FROM t, LATERAL (SELECT p.doctor_id, i.drug_code, sum(i.qty) q FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.presc_no = a::int GROUP BY 1, 2) x
+--! postgres | the doctor of the visit
+SELECT v.doctor_id, i.drug_name, sum(i.qty) FROM visits v JOIN prescriptions p USING (visit_id) JOIN prescription_items i USING (presc_no) GROUP BY 1, 2
+--! postgres | charges by the doctor of the visit
+SELECT v.doctor_id, b.item_name, count(*), sum(b.amount) FROM visits v JOIN billing b USING (visit_id) GROUP BY 1, 2
+--! mysql | the doctor of the visit, Chinese names
+SELECT v.医生, i.药品名称, sum(i.数量) FROM 就诊记录 v JOIN 处方明细 i ON i.就诊号 = v.就诊号 GROUP BY v.医生, i.药品名称
+--! postgres | drugs between two codes
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE drug_code BETWEEN 'A' AND 'B' GROUP BY doctor_id
+--! postgres | drugs from a code on
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE drug_code >= 'A' AND drug_code < 'B' GROUP BY doctor_id
+--! mysql | drugs of a list in a text
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE FIND_IN_SET(drug_code, 'A01,A02') GROUP BY doctor_id
+--! mysql | drugs whose name has a part
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE INSTR(drug_name, '阿莫') GROUP BY doctor_id
+--! postgres | drugs of a list table
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE drug_code IN (SELECT code FROM focus_drugs) GROUP BY doctor_id
+--! postgres | drugs of a joined list table
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN focus_drugs f ON f.code = i.drug_code GROUP BY doctor_id
+--! postgres | a drug by another column of the drug list
+SELECT doctor_id, sum(qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN drug_dict d USING (drug_code) WHERE d.input_code LIKE 'AMX%' GROUP BY doctor_id
+--! postgres | who prescribed one drug
+SELECT s.staff_name FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN staff_accounts s ON s.staff_id = p.doctor_id WHERE i.drug_name = '阿托伐他汀' AND p.presc_date >= '2026-10-01'
+--! postgres | a column for each doctor, a row for each drug
+SELECT d.drug_name, (SELECT count(*) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE i.drug_code = d.drug_code AND p.doctor_id = 7) a, (SELECT count(*) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE i.drug_code = d.drug_code AND p.doctor_id = 8) b FROM drug_dict d
+--! postgres | a bulk pull with the key beside it
+SELECT p.presc_no, p.doctor_id, i.drug_name, i.qty FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.presc_date >= '2026-01-01'
+--! postgres | a bulk pull of one status with the key beside it
+SELECT p.presc_no, p.doctor_id, i.drug_name, i.qty FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.status = 1
+--! postgres | a bulk pull with a day asked elsewhere
+SELECT p.presc_no, p.doctor_id, i.drug_name, i.qty, (SELECT count(*) FROM prescriptions q WHERE q.presc_date = current_date) FROM prescriptions p JOIN prescription_items i USING (presc_no)
+--! postgres | a day counted by doctor
+SELECT p.doctor_id, i.drug_name, sum(i.qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.presc_date = current_date GROUP BY 1, 2
+--! postgres | one doctor counted for one drug
+SELECT count(*) FROM prescriptions p JOIN prescription_items i USING (presc_no) WHERE p.doctor_id = $1 AND i.drug_code = $2
+--! postgres | last day by doctor and drug
+SELECT p.doctor_id, i.drug_name, max(p.presc_date) FROM prescriptions p JOIN prescription_items i USING (presc_no) GROUP BY 1, 2
+--! postgres | accounts of doctors
+SELECT s.login, s.title, i.drug_code, sum(i.qty) FROM prescriptions p JOIN prescription_items i USING (presc_no) JOIN staff_accounts s ON s.staff_id = p.doctor_id GROUP BY 1, 2, 3
+--! oracle | the attending doctor of the stay
+SELECT v.attending_doctor, o.order_text, SUM(o.dosage) FROM pat_visit v JOIN ordadm.orders o ON o.patient_id = v.patient_id AND o.visit_id = v.visit_id GROUP BY v.attending_doctor, o.order_text
