@@ -47,7 +47,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A bucket whose windows crossed: `total` of them, each step's own, and what each line measured."""
+    """A bucket whose windows crossed: `total` of them, each step's own, and the most that each line measured in one window."""
 
     bucket: int
     total: Pane
@@ -196,19 +196,26 @@ class Windows:
 
     def _content(self, key: str, starts: list[int], bucket: int, crossed: set[int]) -> Found:
         kept: set[int] = set()
+        measured = [0] * len(self.rule.lines)
         for end in starts:
             if self.grid.bucket(end) != bucket:
                 continue
             if end not in crossed and not self._crosses(key, starts, end):
                 continue
             crossed.add(end)
-            kept.update(starts[bisect_left(starts, end - self._reach) : bisect_right(starts, end)])
+            window = starts[bisect_left(starts, end - self._reach) : bisect_right(starts, end)]
+            kept.update(window)
+            # a text says "within so many minutes": the most that any one window held
+            panes = list(self._chosen(key, window)[0].values()) if measured else []
+            measured = [
+                max(most, measure(line, at, panes))
+                for at, (line, most) in enumerate(zip(self.rule.lines, measured, strict=True))
+            ]
         chosen = self._chosen(key, sorted(kept))
         if self.rule.kind == "ordered":
             chosen = _in_order(chosen)
         steps = tuple(sum_of(pane.whole() for pane in panes.values()) for panes in chosen)
-        measured = tuple(measure(line, index, list(chosen[0].values())) for index, line in enumerate(self.rule.lines))
-        return Found(bucket, sum_of(steps), steps, measured)
+        return Found(bucket, sum_of(steps), steps, tuple(measured))
 
 
 def _begins(steps: Sequence[dict[int, Held]]) -> list[int] | None:

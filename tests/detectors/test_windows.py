@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from builders import NOON, frame, query
+from builders import NOON, frame, login, query
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,3 +127,14 @@ def test_few_members_are_counted_as_many_are(rules, told, cut):
         whole = found(chosen, events)
     assert found(chosen, events, cut) == whole
     assert found(chosen, events[::-1], cut) == whole
+
+
+def test_a_text_about_a_window_tells_what_one_window_held(rules):
+    """Two windows that follow each other are one finding; how many acts both held is not how many came within one."""
+    chosen = next(rule for rule in rules if rule.id == "IDN-07")
+    within = chosen.timespan_seconds / 60
+    events = [login(minute / 2, outcome="failed") for minute in range(int(2 * within) * 2 - 1)]
+    last = found(chosen, events)
+    assert all(row["events"] > int(2 * within) for row in last[:1])
+    assert f"{int(2 * within)} " in last[0]["why_en"]
+    assert found(chosen, events, 7) == last
