@@ -35,7 +35,7 @@ _BY_LOG = {
     "READ": "read", "WRITE": "write", "DDL": "schema", "ROLE": "privilege", "MISC": "other", "MISC_SET": "other",
     "CREATE": "schema", "ALTER": "schema", "DROP": "schema", "RENAME": "schema", "SELECT": "read", "INSERT": "write",
     "UPDATE": "write", "DELETE": "write", "BEGIN": "other", "COMMIT": "other", "ROLLBACK": "other", "SET": "other",
-    "SHOW": "other", "ANALYZE": "other", "VACUUM": "other",
+    "SHOW": "other", "ANALYZE": "other", "VACUUM": "other", "PURGE": "other",  # of MariaDB: binary logs
 }  # fmt: skip
 
 FRAME_COLUMNS = (

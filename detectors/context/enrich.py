@@ -17,6 +17,7 @@ from config.site import LoadedSite
 from detectors.context import activity
 from detectors.context.calendar import WORKING, Calendar
 from detectors.context.hours import HOURS, hours_row, within_hours
+from detectors.context.own_password import changes_own_password
 from detectors.context.places import Places
 from detectors.context.programs import program_kinds
 from detectors.context.resolution import Resolution
@@ -94,7 +95,7 @@ class Context:
         rows = self._with_tickets(rows)
         rows = self._with_jobs(rows)
         rows = rows.with_columns(judge(rows.rename({"role": "scope"}), self._limits, self._scopes).alias("role_scope"))
-        rows = rows.with_columns(self._watching.marks(rows))
+        rows = rows.with_columns(self._watching.marks(rows), changes_own_password(frame).alias("own_password"))
         context = rows.select(verdict.cast(CONTEXT[name]).alias(name) for name, verdict in self._verdicts().items())
         return frame.with_columns(context)
 
@@ -127,7 +128,9 @@ class Context:
             .then(pl.col("ticket_scope"))
             .otherwise(pl.col("role_scope")),
             "place_allowed": pl.col("place_allowed"),
-            "approved": ((job.is_not_null() | pl.col("ticket_covers")) & fit).fill_null(value=False),
+            "approved": (
+                (job.is_not_null() | pl.col("ticket_covers") | (registered & pl.col("own_password"))) & fit
+            ).fill_null(value=False),
             "job": pl.when(fit).then(job),
             "unapproved_job": pl.when(fit & job.is_null()).then(pl.col("unapproved")),
             "working_day": working,

@@ -17,6 +17,19 @@ JOB_ACTIONS = {
     "report": ("read", "other"),
     "transfer": ("upload", "download", "list", "rename", "folder", "permission", "other"),
 }
+# What tools read to show tables and columns. Not what holds data or secrets: pg_authid, pg_stats, processes, mysql.user.
+METADATA = (
+    r"(?i)\A(?:"
+    r"(?:(?:\w+\.)?pg_catalog\.)?pg_(?:class|namespace|attribute|attrdef|type|proc|index|constraint|database|tables|views|matviews|indexes|description|shdescription"
+    r"|depend|sequences?|trigger|rewrite|rules|enum|collation|language|operator|opclass|am|inherits|extension|tablespace|settings|roles|auth_members"
+    r"|range|cast|aggregate|partitioned_table|polic(?:y|ies)|event_trigger|locks)"
+    r"|(?:\w+\.)?information_schema\.(?:tables|columns|schemata|views|routines|parameters|triggers|statistics|partitions|sequences|domains|character_sets"
+    r"|collations|engines|key_column_usage|table_constraints|referential_constraints|check_constraints|constraint_column_usage)"
+    r"|(?:\w+\.)?sys\.(?:all_objects|all_columns|objects|tables|columns|schemas|indexes|index_columns|types|views|databases|key_constraints|foreign_keys"
+    r"|foreign_key_columns|procedures|parameters|extended_properties)"
+    r"|(?:sys\.)?(?:all|user)_(?:tables|tab_columns|tab_cols|cons_columns|ind_columns|tab_comments|col_comments|constraints|indexes)"
+    r")\z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,9 @@ class Limits:
     classes: int = ALL
     objects: str | None = None
     programs: str | None = None
+    names_metadata: bool = (
+        True  # false: what a program asks of the catalogue of the database need not be among the objects
+    )
 
 
 def limits_of(scope: Scope | Ticket | Job) -> Limits:
@@ -38,6 +54,7 @@ def limits_of(scope: Scope | Ticket | Job) -> Limits:
         mask(scope.classes, CLASS_BIT),
         objects_pattern(scope.objects),
         _pattern(scope.programs) if isinstance(scope, Scope) and scope.programs is not None else None,
+        names_metadata=not isinstance(scope, Ticket),
     )
 
 
@@ -92,6 +109,8 @@ def _texts_within(joined: pl.DataFrame, limits: list[Limits]) -> pl.Series:
     columns = ("scope", "reads", "writes", "path", "path2", "client_program", "textual")
     numbered = joined.select(columns).with_row_index("row")
     limited = numbered.filter("textual").with_columns(objects().alias("objects"))
+    plain = pl.col("reads").list.eval(pl.element().filter(~pl.element().str.contains(METADATA)))
+    limited = limited.with_columns(limited.with_columns(plain).select(objects().alias("named")))
     parts = [
         part.select("row", _matches(limits[int(part["scope"][0])]).alias("texts"))
         for part in limited.partition_by("scope")
@@ -103,7 +122,8 @@ def _texts_within(joined: pl.DataFrame, limits: list[Limits]) -> pl.Series:
 def _matches(limits: Limits) -> pl.Expr:
     checks = []
     if limits.objects is not None:
-        checks.append(pl.col("objects").list.eval(pl.element().str.contains(limits.objects)).list.all())
+        touched = pl.col("objects" if limits.names_metadata else "named")
+        checks.append(touched.list.eval(pl.element().str.contains(limits.objects)).list.all())
     if limits.programs is not None:
         program = pl.col("client_program")
         checks.append(program.is_null() | (program == "") | program.str.contains(limits.programs))

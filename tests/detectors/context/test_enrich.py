@@ -82,6 +82,7 @@ REPORT = {"account": "bi", "client_ip": "198.51.100.30"}
 STAT = {"account": "stat", "client_ip": "198.51.100.31"}
 COUNT = {**PATIENTS, "aggregate_functions": ["sum"], "tongfang": True}
 DBA = {"account": "dba", "client_ip": "198.51.100.4"}
+PASSWORD = {"dialect": "postgres", "verb": "alter", "privilege_change": True}
 PUSH = {"account": "bak", "system": "ftp", "client_ip": "198.51.100.20", "action": "upload"}
 
 
@@ -123,6 +124,26 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("the last hour of the contract", "2026-11-20 23:59", ZHANG, {"days_left": 0}),
     ("own staff without an end", WORK, DBA, {"vendor_state": None, "days_left": None, "qualified": None}),
     ("nobody known", WORK, {"account": "evil"}, {"vendor_state": None, "days_left": None}),
+    # the own password
+    *(
+        (f"the own password: {text}", WORK, {**ZHANG, **PASSWORD, "statement": text}, {"approved": True, "ticket": None, "job": None})
+        for text in ("ALTER USER Zhang PASSWORD 'x'", 'alter role "zhang" with encrypted password <REDACTED>;', "ALTER USER CURRENT_USER PASSWORD 'x'")
+    ),
+    *(
+        (f"the own password in MariaDB: {text}", WORK, {**ZHANG, **PASSWORD, "dialect": "mysql", "statement": text}, {"approved": True})
+        for text in ("SET PASSWORD = PASSWORD('***')", "ALTER USER USER() IDENTIFIED BY 'x'")
+    ),
+    *(
+        (f"not the own password: {text}", WORK, {**ZHANG, **PASSWORD, "statement": text}, {"approved": False})
+        for text in (
+            "ALTER USER lin PASSWORD 'x'", "ALTER USER \"Zhang\" PASSWORD 'x'", "ALTER USER zhang SUPERUSER PASSWORD 'x'", "ALTER USER zhang PASSWORD 'x' SUPERUSER",
+            "ALTER USER zhang PASSWORD 'x'; ALTER USER lin PASSWORD 'y'", "ALTER USER zhang PASSWORD 'x' VALID UNTIL 'infinity'", "ALTER USER zhang SUPERUSER",
+        )
+    ),
+    ("another's password in MariaDB", WORK, {**ZHANG, **PASSWORD, "dialect": "mysql", "statement": "SET PASSWORD FOR 'zhang'@'%' = PASSWORD('x')"}, {"approved": False}),
+    ("the own password from an address that is not agreed", WORK, {**ZHANG, **PASSWORD, "client_ip": "203.0.113.9", "statement": "ALTER USER zhang PASSWORD 'x'"}, {"approved": False}),
+    ("the own password after the contract", "2026-11-21 10:00", {**ZHANG, **PASSWORD, "statement": "ALTER USER zhang PASSWORD 'x'"}, {"approved": False}),
+    ("the own password of an account nobody has", WORK, {"account": "evil", **PASSWORD, "statement": "ALTER USER evil PASSWORD 'x'"}, {"approved": False}),
     # tools
     *(
         (f"{program} is a {kind}", WORK, {**ZHANG, "client_program": program}, {"program_kind": kind})
@@ -183,6 +204,14 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("covered by a ticket", "2026-11-18 20:00", {**ZHANG, **PATIENTS}, {"ticket": "T1", "in_scope": True, "approved": True, "time_allowed": False}),
     ("the minute before the ticket", "2026-11-18 19:59", {**ZHANG, **PATIENTS}, {"ticket": None, "in_scope": False, "approved": False}),
     ("outside the ticket's objects", "2026-11-18 20:30", {**ZHANG, "reads": ["staff"]}, {"ticket": "T1", "in_scope": False, "approved": False}),
+    ("a tool asks the catalogue under a ticket with objects", "2026-11-18 20:30", {**ZHANG, "reads": ["pg_catalog.pg_class", "pg_attribute"]}, {"ticket": "T1", "in_scope": True, "approved": True}),
+    ("the ticket's table with the dictionary", "2026-11-18 20:30", {**ZHANG, "reads": ["patients", "information_schema.columns"]}, {"in_scope": True}),
+    *(
+        (f"{table} needs to be in the ticket", "2026-11-18 20:30", {**ZHANG, "reads": [table]}, {"ticket": "T1", "in_scope": False, "approved": False})
+        for table in ("pg_shadow", "pg_catalog.pg_authid", "mysql.user", "pg_stats", "pg_stat_activity", "information_schema.processlist", "his.pg_class", "his.all_tables")
+    ),
+    ("the catalogue written under a ticket", "2026-11-18 20:30", {**ZHANG, "verb": "update", "writes": ["pg_catalog.pg_class"]}, {"in_scope": False}),
+    ("the catalogue beside another table", "2026-11-18 20:30", {**ZHANG, "reads": ["pg_class", "staff"]}, {"in_scope": False}),
     ("outside the ticket's actions", "2026-11-18 20:30", {**ZHANG, "privilege_change": True, "verb": "grant"}, {"ticket": "T1", "in_scope": False, "approved": False}),
     ("a login under a ticket", "2026-11-18 20:30", {**ZHANG, "action": "login"}, {"ticket": "T1", "in_scope": None, "approved": True}),
     ("not understood under a ticket with objects", "2026-11-18 20:30", {**ZHANG, "understood": "none", "command_class": "READ"}, {"ticket": "T1", "in_scope": None, "approved": False}),
