@@ -382,8 +382,10 @@ class _Tables:
             )
         if word == "delete":  # T-SQL and MySQL: DELETE a FROM table a
             return ("", "") if before in {"on", "or", ",", "grant", "after", "before", "then"} else ("target", "target")
-        if word == "replace" and at == 0:  # MySQL's
+        if word in {"replace", "merge"} and at == 0:  # MySQL's, T-SQL's: neither needs INTO
             return "write", ""
+        if word in {"pivot", "unpivot"} and at == 0:  # no server's statement, but sqlglot reads one
+            return "read", "read"
         if word == "insert":  # MySQL and T-SQL need no INTO
             clause = before in {
                 "on",
@@ -419,6 +421,7 @@ class _Tables:
         called = self.words[at + 1 : at + 2] == [("op", "(")]
         if word in signs.SOFT:  # with a bracket behind it also `CREATE INDEX … ON user (id)`, not GRANT … ON SCHEMA s
             return before in signs.BEFORE_NAME or before in {",", "."} or (before == "on" and called)
+        called = called and before != "into"  # what stands there are the columns
         return before in signs.BEFORE_NAME and word not in signs.NEVER_NAMES and not called
 
     def _grants(self) -> bool:
@@ -450,6 +453,8 @@ class _Tables:
             and not (self.dialect == "tsql" and words[at + 1 : at + 2] and words[at + 1][1] in _TABLE_HINTS)
         ):
             return at  # a function that yields rows
+        if name.lower() == "program" and at < len(words) and words[at][0] == "string":
+            return at  # COPY t FROM PROGRAM 'gzip -dc x.gz'
         if expect == "read":
             self.read.setdefault(name, begun)
         else:

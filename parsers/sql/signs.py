@@ -129,7 +129,6 @@ NOT_TABLES = frozenset(
     {
         "stdin",
         "stdout",
-        "program",
         "outfile",
         "dumpfile",
         "strict",

@@ -22,6 +22,13 @@ FIXTURES = Path(__file__).parent / "fixtures"
             "SELECT a FROM his.patient p, visit v JOIN (SELECT b FROM c) d ON 1=1 LEFT JOIN e USING (f), g",
             {"his.patient", "visit", "c", "e", "g"},
         ),
+        ("postgres", "COPY a FROM PROGRAM 'cat x'", {"a"}),
+        ("mysql", "SELECT name FROM program p WHERE a = 1", {"program"}),
+        ("tsql", "MERGE dbo.a AS t USING b ON t.x = b.x WHEN MATCHED THEN DELETE;", {"dbo.a", "b"}),
+        ("postgres", "INSERT INTO pivot (a, b) SELECT c FROM d", {"pivot", "d"}),
+        ("postgres", "COPY BINARY a TO STDOUT", {"a"}),
+        ("mysql", "INSERT DELAYED a SELECT b FROM c", {"a", "c"}),
+        ("mysql", "INSERT delayed VALUES (1)", {"delayed"}),
         (
             "postgres",
             "WITH a AS (SELECT * FROM b), c(d) AS NOT MATERIALIZED (SELECT 1) SELECT * FROM a, c, x",
