@@ -261,7 +261,7 @@ class Predicates(Expressions):
                 others.append(other)
         if not refs or TRUE in others:
             return TRUE
-        if len(others) < len(node.expressions):
+        if len(others) < len(node.expressions) or not others:  # a list that broke off is empty
             others.append(Pred("in", refs, pure=pure))
         return _either(tuple(others)) if len(others) > 1 else others[0]
 
