@@ -35,7 +35,7 @@ class Tallies:
         self.block_seconds = block_seconds
         self._needed = _needed(rule)
         self.few_line = _few_line(rule)
-        self._least = 0 if self.few_line is None else rule.lines[self.few_line].least
+        self._few_least = 0 if self.few_line is None else rule.lines[self.few_line].least
         self._members: dict[int, dict[str, frozenset[int]]] = {}
         self._blocks: dict[int, dict[str, int]] = {}
         self._keys: dict[str, int] = {}  # newest block of each
@@ -49,7 +49,7 @@ class Tallies:
         return self._keys
 
     def add(self, key: str, block: int, numbers: int, members: Iterable[int] = ()) -> bool:
-        """`numbers`: packed, one a line; `members`: of `few_line`, at most FEW. Was nothing known of this key in this block?"""
+        """`numbers`: packed, one a line; `members`: of `few_line`, FEW are enough. Was nothing known of this key in this block?"""
         if members:
             self._add_members(key, block, members)
         held = self._blocks.setdefault(block, {})
@@ -62,7 +62,7 @@ class Tallies:
     def _add_members(self, key: str, block: int, members: Iterable[int]) -> None:
         held = self._members.setdefault(block, {})
         known = held.get(key, _NOBODY)
-        if len(known) >= self._least or known.issuperset(members):
+        if len(known) >= self._few_least or known.issuperset(members):
             return
         united = known.union(members)
         # most keys have the same members in every block
@@ -91,7 +91,7 @@ class Tallies:
     def _enough(self, key: str, block: int, other: int) -> bool:
         """Have two blocks together as many different members as the line asks for?"""
         here, beside = (self._members.get(which, {}).get(key, _NOBODY) for which in (block, other))
-        return len(here) >= self._least or len(beside) >= self._least or len(here | beside) >= self._least
+        return len(here) >= self._few_least or len(beside) >= self._few_least or len(here | beside) >= self._few_least
 
     def forget(self, before: int) -> None:
         """Drop blocks that ended before this second."""
