@@ -57,8 +57,13 @@ _BLANK = r"[ \t\r\n\f\v]++"
 _LETTER = r"A-Za-z_\x80-\U0010ffff"
 _NUMBER = (
     r"0[xX][0-9a-fA-F]++(?![{w}$])|0[bB][01]++(?![{w}$])|0[oO][0-7]++(?![{w}$])"
-    r"|(?:[0-9]++(?:_[0-9]++)*+(?:\.(?!\.)[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?"
+    r"|(?:[0-9]++(?:_[0-9]++)*+(?:\.(?!\.)[0-9]*+)?|\.{point}[0-9]++)(?:[eE][+-]?[0-9]++)?"
 ).replace("{w}", _LETTER + "0-9")
+# MySQL: digits behind `name.` are a name; a name that ends in more digits than this is not looked for
+_NAMES_DIGITS = 8
+_NAMES = [rf"[{_LETTER}$]" + "[0-9]" * digits for digits in range(_NAMES_DIGITS + 1)]
+_BEHIND_NAME = "(?:" + "|".join(rf"(?<={name}\.)" for name in _NAMES) + ")"
+_NOT_BEHIND_NAME = "".join(rf"(?<!{name}\.)" for name in _NAMES)
 _OPERATORS = (
     "<=>", "->>", "#>>", "~~*", "!~~", "!~*", "<=", ">=", "<>", "!=", "^=", "||", "&&", "::", ":=", "=>", "->", "#>",
     "@>", "<@", "~~", "~*", "!~", "**", "..", "<<", ">>", "?|", "?&", "@?", "@@", "+=", "-=", "*=", "/=", "%=", "&=", "|=",
@@ -112,7 +117,8 @@ _WORD = {
     "postgres": rf"[{_LETTER}$][{_LETTER}0-9$]*+",
     # MySQL: a name may begin with digits; six and more are taken for a number, for privacy
     "mysql": rf"[{_LETTER}$][{_LETTER}0-9$]*+|(?!0[xX][0-9a-fA-F]++(?![{_LETTER}0-9$]))(?!0[bB][01]++(?![{_LETTER}0-9$]))"
-    rf"(?![0-9]++[eE][+-]?[0-9]++(?![{_LETTER}0-9$]))(?![0-9_]{{6}})[0-9]++[{_LETTER}$][{_LETTER}0-9$]*+",
+    rf"(?![0-9]++[eE][+-]?[0-9]++(?![{_LETTER}0-9$]))(?![0-9_]{{6}})[0-9]++[{_LETTER}$][{_LETTER}0-9$]*+"
+    rf"|(?=[0-9]){_BEHIND_NAME}(?![0-9_]{{6}})[0-9]++[{_LETTER}0-9$]*+",
     "oracle": rf"[{_LETTER}$\#][{_LETTER}0-9$\#]*+",
     "tsql": rf"[{_LETTER}$\#][{_LETTER}0-9$\#@]*+",
 }
@@ -150,12 +156,13 @@ _CLOSERS = {")": "(", "]": "[", "}": "{"}
 def _pattern(dialect: str, *, inside: bool = False) -> re.Pattern[str]:
     """`inside`: an executable comment of MySQL is open, so `*/` closes it."""
     signs = "|".join(re.escape(op) for op in operators(dialect))
+    number = _NUMBER.replace("{point}", _NOT_BEHIND_NAME if dialect == "mysql" else "")
     return re.compile(
         rf"(?P<blank>{_BLANK})|(?P<comment>{_COMMENT[dialect]})|"
         + (_EXEC if dialect == "mysql" else "")
         + (_EXEC_END if inside else "")
         + rf"(?P<string>{_STRING[dialect]})|(?P<quoted>{_QUOTED[dialect]})|(?P<bind>(?!::|:=){_grouped(_BIND[dialect])})"
-        rf"|(?P<word>{_WORD[dialect]})|(?P<number>{_NUMBER})|(?P<op>{signs}|.)",
+        rf"|(?P<word>{_WORD[dialect]})|(?P<number>{number})|(?P<op>{signs}|.)",
         re.DOTALL,
     )
 
