@@ -51,7 +51,7 @@ class Beat(Kind):
             news.with_columns(
                 _item=(pl.col("_slot") + 1).cast(pl.UInt64),
                 _parts=pl.lit([], pl.List(pl.UInt64)),
-                _name=hour + ":" + minute,
+                _names=pl.concat_list(hour + ":" + minute),
             )
         )
         self.known.settled.put(np.setdiff1d(hits["_place"].to_numpy(), news["_place"].to_numpy()))
@@ -83,7 +83,7 @@ class Beat(Kind):
         ):
             held = [row for row in rows if row["held"]]
             words = {
-                "clock": ", ".join(sorted({row["name"] for row in held})),
+                "clock": ", ".join(sorted({name for row in held for name in row["names"]})),
                 "seen": max((row["came"] for row in held), default=0), "past": self.block.past_days,
             }  # fmt: skip
             yield Judged(key, start, rows, held, words)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Days = Annotated[int, Field(ge=1, le=366)]
 Per = Literal["day", "week", "month"]
@@ -17,6 +17,7 @@ Part = Literal[
     "account", "client_ip", "network", "program", "database", "table", "read_table", "shape_id", "command", "verb",
     "folder", "file_shape", "source", "hours", "day_hours",
 ]  # fmt: skip
+LISTS = ("table", "read_table", "hours", "day_hours")  # of which an event has several
 
 # What those have in common who are compared with each other.
 Peers = tuple[Literal["site", "system", "actor_kind", "vendor", "vendor_tier"], ...]
@@ -71,6 +72,12 @@ class FirstSeen(_Block):
     rollout: Annotated[int, Field(ge=0, le=1000)] = (
         0  # the same item at so many other subjects is a rollout; 0: no look
     )
+
+    @model_validator(mode="after")
+    def _parts_of_one_item(self) -> FirstSeen:
+        if self.parts and (several := [name for name in self.of if name in LISTS]):
+            raise ValueError(f"parts: must be 0 where an event has several of {', '.join(several)}")
+        return self
 
     @property
     def state(self) -> str:

@@ -10,6 +10,7 @@ from detectors.behaviour.tables import CELL, EVIDENCE, SUMS, merge_cells
 from detectors.panes import Pane
 from detectors.rules import Step
 from detectors.summary import first_who, objects, sums
+from parsers.events import TEXTS
 
 MAX_CELLS = 20_000  # of a rule
 _SHOWN = 5  # names of tables kept with an event
@@ -33,11 +34,11 @@ class Cells:
 
     def add(self, cells: pl.DataFrame) -> pl.DataFrame:
         """CELL rows of a batch; the same without evidence that cannot be among the first events any more."""
-        needed = [
-            self._needs(*row) for row in cells.select("subject", "item", "day", "first_at", "evidence").iter_rows()
-        ]
-        keep = pl.Series(needed, dtype=pl.Boolean)
-        kept = cells.with_columns(pl.when(keep).then(pl.col("evidence", "first")))
+        shown = cells.get_column("evidence").is_not_null()
+        told = cells.filter(shown).select("subject", "item", "day", "first_at", "evidence")
+        keep = shown.to_numpy().copy()
+        keep[keep] = [self._needs(*row) for row in told.iter_rows()]
+        kept = cells.with_columns(pl.when(pl.Series(keep)).then(pl.col("evidence", "first")))
         self._append(kept)
         return kept
 
@@ -93,7 +94,7 @@ class Cells:
 
 
 def cells_of(events: pl.DataFrame, step: Step) -> pl.DataFrame:
-    """CELL rows of a batch. `events` has _subject, _key, _item, _parts, _name, _day beside the working columns."""
+    """CELL rows of a batch. `events` has _subject, _key, _item, _parts, _names, _day beside the working columns."""
     about = pl.struct(
         pl.col("output_classes").fill_null([]).alias("c"), objects().list.drop_nulls().list.head(_SHOWN).alias("o")
     )
@@ -102,14 +103,30 @@ def cells_of(events: pl.DataFrame, step: Step) -> pl.DataFrame:
         .sort("_stamp")
         .group_by(*_SORTED, maintain_order=True)
         .agg(
-            pl.col("_key", "_parts", "_name").first(),
+            pl.col("_key", "_parts", "_names").first(),
             *sums(step),
             pl.col("_evidence").head(EVIDENCE).alias("evidence"),
             first_who(),
         )
-        .rename({name: name.removeprefix("_") for name in (*_SORTED, "_key", "_parts", "_name")})
+        .rename({name: name.removeprefix("_") for name in (*_SORTED, "_key", "_parts", "_names")})
         .select(pl.col(name).cast(dtype) for name, dtype in CELL.items())
     )
+
+
+def counted(events: pl.DataFrame) -> pl.DataFrame:
+    """CELL rows of whole days, with the number of events and their times alone: the first of them are told by other rows."""
+    return (
+        events.group_by("_subject", "_day")
+        .agg(
+            pl.col("_key").first(), pl.len().alias("events"), pl.col("_micros").min().alias("first_at"),
+            pl.col("_micros").max().alias("last_at"),
+        )
+        .rename({"_subject": "subject", "_day": "day", "_key": "key"})
+        .with_columns(item=pl.lit(0), parts=pl.lit([]), names=pl.lit([]))
+        .with_columns(pl.lit(0).alias(name) for name in SUMS if name != "events")
+        .with_columns(pl.lit(None, TEXTS).alias("evidence"), pl.lit(None, TEXTS).alias("first"))
+        .select(pl.col(name).cast(dtype) for name, dtype in CELL.items())
+    )  # fmt: skip
 
 
 def pane_of(rows: list[dict[str, Any]]) -> Pane:

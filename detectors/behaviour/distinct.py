@@ -16,7 +16,7 @@ import polars as pl
 
 from detectors.behaviour import norms
 from detectors.behaviour.blocks import Distinct as Block
-from detectors.behaviour.cells import classes_of
+from detectors.behaviour.cells import cells_of, classes_of, counted
 from detectors.behaviour.kind import Judged, Kind, Known, Places, by_bucket, days, hashes, peers_of, until
 from detectors.behaviour.marks import I64, SUBJECT, U64, Flags, Sorted
 from detectors.behaviour.sketches import Sketches, distinct
@@ -24,6 +24,7 @@ from detectors.behaviour.tables import EVIDENCE, SUMS
 from detectors.behaviour.volume import UNCOMPARED
 from detectors.rules import Rule
 from detectors.summary import WHO
+from parsers.events import TEXTS
 
 MONTH, QUARTER = 30, 90
 _SETTLED_DAYS = 3  # longer than records may be late
@@ -90,24 +91,27 @@ class Distinct(Kind):
         self._show(hits)
         seen = hits["_seen"].to_numpy()
         fresh = hits.filter(pl.Series(~self.known.settled.holds(seen)))
-        if fresh.is_empty():
-            return fresh["_subject"]
-        self._learn(fresh)
-        self.known.settled.put(fresh["_seen"].to_numpy())
-        touched = fresh.select("_subject", "_day", "_whose").unique()
+        if fresh.height:
+            self._learn(fresh)
+            self.known.settled.put(fresh["_seen"].to_numpy())
+        touched = hits.select("_subject", "_day", "_whose").unique()
         return touched["_subject"].filter(pl.Series(self._near(touched))).unique()
 
     def _show(self, hits: pl.DataFrame) -> None:
-        """Keep the first events of each day."""
+        """Count the events of each day and keep the first of them."""
+        self.keep_cells(counted(hits))
         last = self._full.get(hits["_whose"].to_numpy())
         early = hits.filter(pl.Series((last == 0) | (hits["_micros"].to_numpy() <= last)))
         if early.is_empty():
             return
         first = early.sort("_stamp").group_by("_subject", "_day", maintain_order=True).head(EVIDENCE)
-        self.add_cells(
-            first.with_columns(
-                _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _name=pl.lit("", pl.String)
-            )
+        self.keep_cells(
+            cells_of(
+                first.with_columns(
+                    _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
+                ),
+                self.rule.steps[0],
+            ).with_columns(pl.lit(0, pl.Int64).alias(name) for name in SUMS)
         )
         places = first.select("_subject", "_day", "_whose").unique()
         limits = [self.cells.full_at(subject, 0, day) for subject, day in places.select("_subject", "_day").iter_rows()]
@@ -213,7 +217,7 @@ class Distinct(Kind):
             worst, _ = max(held, key=lambda pair: (pair[0].over, -pair[1]["day"]))
             compared = worst.others >= norms.LEAST_PEERS
             yield Judged(
-                key, start, rows, [_told(row, worst.told if row is held[0][1] else 0) for _, row in held],
+                key, start, rows, [_told(row) for _, row in held],
                 self._words(worst), () if compared else (UNCOMPARED,),
             )  # fmt: skip
 
@@ -315,9 +319,6 @@ class Distinct(Kind):
         self._others = {place: counts for place, counts in self._others.items() if place[0] >= begun - _SETTLED_DAYS}
 
 
-def _told(row: Mapping[str, Any], acts: int) -> dict[str, Any]:
-    """What is sure of a day whatever came when: its first events, and at least an act for each patient."""
-    return {
-        **row, **dict.fromkeys(SUMS, 0), "events": acts, "last_at": int(row["evidence"][-1][:17]),
-        "special": int("special" in classes_of(row["evidence"])),
-    }  # fmt: skip
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Beside the counts of its acts, of the classes of a day what its first acts tell."""
+    return {**row, "special": int("special" in classes_of(row["evidence"]))}

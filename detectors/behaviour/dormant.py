@@ -12,6 +12,7 @@ from detectors.behaviour.blocks import Dormant as Block
 from detectors.behaviour.kind import Judged, Kind, Known, Places, by_bucket, days
 from detectors.behaviour.marks import I64, U64, Flags, mark
 from detectors.rules import Rule
+from parsers.events import TEXTS
 
 
 class Dormant(Kind):
@@ -33,7 +34,7 @@ class Dormant(Kind):
         back = hits.join(seen.filter(pl.Series(rested)).select("_place"), on="_place", how="semi")
         self.add_cells(
             back.with_columns(
-                _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _name=pl.lit("", pl.String)
+                _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
             )
         )
         return seen["_subject"].unique()

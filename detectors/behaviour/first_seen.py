@@ -7,7 +7,7 @@ older records come late, but is never renamed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class FirstSeen(Kind):
             return
         events = hits.filter(of_news)
         news = self._unfolded(events).join(found, on="_one", maintain_order="left")
-        self.add_cells(events[news["_row"]].with_columns(news["_parts"], news["_name"], news["_item"]))
+        self.add_cells(_together(events, news))
 
     def _found(self, items: pl.DataFrame, flat: U64, counts: I64, candidate: Flags) -> pl.DataFrame:
         """What a finding would need of the items that may be told."""
@@ -74,7 +74,7 @@ class FirstSeen(Kind):
         return chosen.select(
             "_one",
             _parts=pl.Series(parts, dtype=pl.List(pl.UInt64)),
-            _name=pl.Series([_name(row) for row in texts], dtype=pl.String),
+            _names=pl.Series([_name(row) for row in texts], dtype=pl.String),
             _item=pl.Series(item_hashes(sourced)),
         )
 
@@ -146,9 +146,10 @@ class FirstSeen(Kind):
             asked = new & np.repeat(may, counts)
             new &= ~self._rolled_out(flat, flat_days, asked)
         held = may & (_sums(new, counts) >= self._needed)
-        for key, start, rows in by_bucket(cells.with_columns(held=pl.Series(held)), self.per, self.known.told):
+        cells = cells.with_columns(held=pl.Series(held), new=_cut(new, counts))
+        for key, start, rows in by_bucket(cells, self.per, self.known.told):
             kept = [row for row in rows if row["held"]]
-            names = sorted({row["name"] for row in kept})
+            names = sorted({name for row in kept for name in self._new_names(row)})
             known = self._known_items(rows[0]["subject"], start) if kept else 0
             enough = len(names) >= self.block.least and 100 * len(names) >= self.block.share_percent * known
             enough &= not self.block.most_known or known <= self.block.most_known
@@ -157,6 +158,11 @@ class FirstSeen(Kind):
                 "count": len(names), "known": known, "memory": self.memory_days,
             }  # fmt: skip
             yield Judged(key, start, rows, kept if enough else [], words)
+
+    def _new_names(self, row: Mapping[str, Any]) -> list[str]:
+        """Of the items of a cell those that are new; where parts are new by themselves, it has one item."""
+        names: list[str] = row["names"]
+        return names if self.block.parts else [name for name, new in zip(names, row["new"], strict=True) if new]
 
     def _known_items(self, subject: int, start: int) -> int:
         return len(self.marks.items_of(subject, start - self.memory_days, start - 1))
@@ -175,6 +181,25 @@ def _sums(flags: Flags, counts: I64) -> I64:
     """How many flags of each row's parts are set."""
     rows = np.repeat(np.arange(len(counts)), counts)
     return np.bincount(rows, weights=flags, minlength=len(counts)).astype(np.int64)
+
+
+def _cut(flags: Flags, counts: I64) -> pl.Series:
+    """The flags of each row's parts as a list."""
+    ends = np.cumsum(counts)
+    return pl.Series(
+        [flags[end - count : end].tolist() for end, count in zip(ends, counts, strict=True)], dtype=pl.List(pl.Boolean)
+    )
+
+
+def _together(events: pl.DataFrame, news: pl.DataFrame) -> pl.DataFrame:
+    """Events with all their news: one that brings three new tables is in one cell, and counted once."""
+    told = news.sort("_row", "_item").group_by("_row", maintain_order=True).agg(
+        pl.col("_parts").explode(), "_names", pl.col("_item").cast(pl.String).str.join(",")
+    )  # fmt: skip
+    sets = told.select("_item").unique()
+    sets = sets.with_columns(_one=pl.Series(item_hashes(sets["_item"].to_list()), dtype=pl.UInt64))
+    told = told.join(sets, on="_item", maintain_order="left")
+    return events[told["_row"]].with_columns(told["_parts"], told["_names"], told["_one"].alias("_item"))
 
 
 def _name(row: tuple[Any, ...]) -> str:

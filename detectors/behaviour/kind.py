@@ -171,10 +171,13 @@ class Kind(Memory):
         return batch.of((*self.rule.subject, "_day", *columns), self.name, rows)
 
     def add_cells(self, events: pl.DataFrame) -> None:
-        """`events` with _item, _parts and _name."""
-        if events.is_empty():
-            return
-        added = self.cells.add(cells_of(events, self.rule.steps[0]))
+        """`events` with _item, _parts and _names."""
+        if not events.is_empty():
+            self.keep_cells(cells_of(events, self.rule.steps[0]))
+
+    def keep_cells(self, cells: pl.DataFrame) -> None:
+        """Rows of CELL."""
+        added = self.cells.add(cells)
         begun = {day: bucket_start(day, self.per) for day in added["day"].unique()}
         last = pl.col("day").cast(pl.Int64).replace_strict(begun, return_dtype=pl.Int64) + self.span + 1
         self.changes.setdefault("behaviour_cells", []).append(added.with_columns(until(last)))

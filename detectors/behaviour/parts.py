@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from detectors.behaviour.blocks import Part
+from detectors.behaviour.blocks import LISTS, Part
 
 _VERSION = r"[0-9]+(?:[._][0-9]+)*"  # of a program; numbers of temporary and partitioned tables
 
@@ -15,7 +15,7 @@ def part(name: Part) -> pl.Expr:
 
 
 def is_list(name: Part) -> bool:
-    return name in ("table", "read_table", "hours", "day_hours")
+    return name in LISTS
 
 
 def columns_of(name: Part) -> tuple[str, ...]:

@@ -26,9 +26,9 @@ SUMS: dict[str, pl.DataType] = {
 CELL: dict[str, pl.DataType] = {
     "key": pl.String(),  # the subject, as the engine writes keys
     "subject": pl.UInt64(),
-    "item": pl.UInt64(),  # what was seen, of one subject; 0 where a cell is a whole day
-    "parts": pl.List(pl.UInt64()),  # marks of what the item is made of
-    "name": pl.String(),  # the item as a finding shows it
+    "item": pl.UInt64(),  # what each of its events brought, one thing or several; 0 where a cell is a whole day
+    "parts": pl.List(pl.UInt64()),  # marks of those things, or of what the only one is made of
+    "names": TEXTS,  # of each as a finding shows it
     "day": pl.Int32(),  # local day since 1970-01-01
     **SUMS,
     "first_at": pl.Int64(),  # microseconds since the epoch
@@ -92,7 +92,7 @@ def merge_cells(cells: pl.DataFrame, *also: str) -> pl.DataFrame:
         cells.sort(pl.col("evidence").list.first(), nulls_last=True)
         .group_by(*also, "subject", "item", "day", maintain_order=True)
         .agg(
-            pl.col("key", "parts", "name").first(),
+            pl.col("key", "parts", "names").first(),
             pl.col(*SUMS).sum(),
             pl.col("first_at").min(),
             pl.col("last_at").max(),

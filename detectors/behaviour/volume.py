@@ -20,6 +20,7 @@ from detectors.behaviour.kind import Judged, Kind, Known, Places, by_bucket, day
 from detectors.behaviour.marks import I64, U64
 from detectors.risk import Part
 from detectors.rules import Rule
+from parsers.events import TEXTS
 
 UNCOMPARED = Part(-1, "没有足够的同类可比", "too few peers to compare with")
 
@@ -71,7 +72,7 @@ class Volume(Kind):
         late = self._forget_norms(int(added["day"].min()))  # type: ignore[arg-type]
         self.add_cells(
             self._judged(told).with_columns(
-                _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _name=pl.lit("", pl.String)
+                _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
             )
         )
         held = self.amounts.of(added["subject"].to_numpy(), days(added["day"])) >= self.block.floor

@@ -17,7 +17,7 @@ from monitor.alerts.outbox import OUTBOX
 from monitor.alerts.quiet import HUSHED
 from parsers.events import CONTEXT, EVENTS, FACTS, TEXTS, UTC
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 Schema = Mapping[str, pl.DataType]
 
 _PER_EVENT = ("restriction", "bound", "row_offset", "patient_key_count")  # facts that hang on literals

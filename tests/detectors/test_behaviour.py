@@ -129,3 +129,67 @@ def test_a_source_that_comes_later_learns_by_itself(rules):
         ("lis", NOON + timedelta(days=60)),
     ]
     assert any("table_z" in row["why_en"] for row in told)
+
+
+# -- counts that hold ------------------------------------------------------------------------------------------------------
+
+
+def told_once(rules, rule, events):
+    """The one finding of a rule, the same whether its events come together or one by one."""
+    chosen = [one for one in rules if one.id == rule]
+    together, singly = living(run(chosen, [events])), living(run(chosen, [[event] for event in events]))
+    assert together == singly
+    (finding,) = together
+    return finding
+
+
+def test_an_act_with_several_new_tables_is_counted_once(rules):
+    def read(day, minute, *tables):
+        return query(day * 1440 + minute, reads=list(tables), output_classes=["identity"], restriction="point", rows=5)
+
+    known = [read(day, 0, "patients") for day in range(40)]
+    acts = [read(40, 1, "letters", "bills", "patients"), read(40, 3, "wills", "letters"), read(40, 9, "bills")]
+    finding = told_once(rules, "VND-07f", [*known, *acts])
+    assert "bills, letters, wills" in finding["why_en"]
+    assert (finding["events"], finding["rows"]) == (3, 15)
+    assert (finding["first_seen"], finding["last_seen"]) == (acts[0]["occurred_at"], acts[2]["occurred_at"])
+
+
+def test_a_table_known_after_all_leaves_the_acts_that_read_another_new_one(rules):
+    def read(day, minute, *tables):
+        return query(day * 1440 + minute, reads=list(tables), output_classes=["identity"], restriction="point")
+
+    chosen = [rule for rule in rules if rule.id == "VND-07f"]
+    known = [read(day, 0, "patients") for day in range(40)]
+    acts = [read(40, 1, "letters", "bills"), read(40, 3, "letters"), read(40, 5, "bills")]
+    late = read(39, 30, "letters")
+    told = living(run(chosen, [known, acts, [late]]))
+    assert living(run(chosen, [known, [late], acts])) == told
+    (finding,) = (one for one in told if one["first_seen"] >= acts[0]["occurred_at"])
+    assert (finding["events"], finding["last_seen"]) == (2, acts[2]["occurred_at"])
+
+
+def test_acts_in_an_hour_that_is_new_are_counted_once(rules):
+    known = [query(day * 1440, output_classes=["identity"], restriction="point") for day in range(40)]
+    acts = [query(40 * 1440 + 840 + n, output_classes=["identity"], restriction="point") for n in (0, 7)]
+    finding = told_once(rules, "TIM-05", [*known, *acts])
+    assert finding["events"] == 2
+
+
+def test_acts_of_many_patients_are_counted_as_acts(rules):
+    """Patients are many in one statement: the count of acts, its first and its last are those of the days that are told."""
+
+    def look(day, minute, first, count, who="wang"):
+        keys = [f"k{number}" for number in range(first, first + count)]
+        return query(
+            day * 1440 + minute, account=who, person=who, output_classes=["identity"], restriction="set", patient_keys=keys
+        )  # fmt: skip
+
+    known = [look(day, 0, 0, 10) for day in range(60)]
+    others = [look(day, 1, 0, 20, f"w{number}") for day in range(20, 60) for number in range(4)]
+    acts = [look(60, minute, minute * 70, 70) for minute in range(9)]
+    acts += [look(60, 30 + minute, 0, 10) for minute in range(3)]  # patients that were seen before
+    finding = told_once(rules, "EXF-03b", sorted([*known, *others, *acts], key=lambda event: event["occurred_at"]))
+    assert "≥" in finding["why_en"]
+    assert finding["events"] == len(acts)
+    assert (finding["first_seen"], finding["last_seen"]) == (acts[0]["occurred_at"], acts[-1]["occurred_at"])
