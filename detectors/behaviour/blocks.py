@@ -45,7 +45,9 @@ class _Block(BaseModel):
             text for name, text in zip(type(self).model_fields, numbers, strict=True) if name not in ("kind", "per")
         ]
         told = [
-            text for text in kept if not text.endswith(" 0") and text != "least 1" and not text.startswith("peers ")
+            text
+            for text in kept
+            if not text.endswith((" 0", " ")) and text != "least 1" and not text.startswith("peers ")
         ]
         return f"{self.kind}: " + ", ".join(told)
 
@@ -71,6 +73,10 @@ class FirstSeen(_Block):
     most_known: Annotated[int, Field(ge=0)] = 0  # of a subject with more known ones nothing is told; 0: of all
     rollout: Annotated[int, Field(ge=0, le=1000)] = (
         0  # the same item at so many other subjects is a rollout; 0: no look
+    )
+
+    agreed: Literal["", "services", "all"] = (
+        ""  # who is at the addresses agreed for the account: that teaches, and is not told
     )
 
     @model_validator(mode="after")

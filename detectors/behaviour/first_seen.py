@@ -20,6 +20,8 @@ from detectors.behaviour.parts import columns_of, is_list, part
 from detectors.rules import Rule
 
 SHOWN = 5
+_PLACE = pl.col("place_allowed").fill_null(value=False)
+_AGREED = {"": pl.lit(value=False), "services": (pl.col("actor_kind") == "service") & _PLACE, "all": _PLACE}
 _SLACK = 3  # days of a rollout: the same change comes to others on the same day, not to the minute
 
 
@@ -39,14 +41,14 @@ class FirstSeen(Kind):
         if rows.is_empty():
             self.known.settled.put(hits["_place"].to_numpy())
             return rows["_subject"]
-        items = rows.unique("_one").select("_one", "_subject", "_day", "_learning", "source", *self._columns)
+        items = rows.unique("_one").select("_one", "_subject", "_day", "_learning", "_agreed", "source", *self._columns)
         subjects, on = items["_subject"].to_numpy(), days(items["_day"])
         texts = items.select(self._columns).rows()
         flat, counts = self._marks_of(subjects, texts)
         flat_days = np.repeat(on, counts)
         added = self.add_marks(flat, flat_days)
         new = self._new(flat, flat_days)
-        candidate = _sums(new, counts) >= self._needed
+        candidate = (_sums(new, counts) >= self._needed) & ~items["_agreed"].to_numpy()
         if not self.known.endless:  # what a late record could still change lies within the lateness bound
             candidate &= self._long_known(subjects, on) & ~items["_learning"].to_numpy()
         self._show(hits, rows, self._found(items, flat, counts, candidate))
@@ -80,13 +82,15 @@ class FirstSeen(Kind):
 
     def places(self, batch: Places, rows: I64) -> U64:
         read = dict.fromkeys(column for name in self.block.of for column in columns_of(name))
+        if self.block.agreed:
+            read |= dict.fromkeys(("actor_kind", "place_allowed"))
         return self.place_of(batch, rows, "_learning", "source", *read)
 
     def _unfolded(self, hits: pl.DataFrame) -> pl.DataFrame:
         """A row for every item of an event; `_row` is the event's place, `_one` a hash of whose item it is on which day."""
         rows = hits.select(
             pl.int_range(pl.len(), dtype=pl.UInt32).alias("_row"), "_place", "_subject", "_day", "_learning", "source",
-            *(part(name).alias(column) for name, column in zip(self.block.of, self._columns, strict=True)),
+            _AGREED[self.block.agreed].alias("_agreed"), *(part(name).alias(column) for name, column in zip(self.block.of, self._columns, strict=True)),
         )  # fmt: skip
         for name, column in zip(self.block.of, self._columns, strict=True):
             if is_list(name):
@@ -97,7 +101,7 @@ class FirstSeen(Kind):
             )
         else:
             rows = rows.drop_nulls(self._columns)
-        whose = pl.struct("_subject", "_day", "_learning", "source", *self._columns)
+        whose = pl.struct("_subject", "_day", "_learning", "_agreed", "source", *self._columns)
         return rows.with_columns(whose.hash(seed=0).alias("_one"))
 
     def _marks_of(self, subjects: U64, texts: list[tuple[str | None, ...]]) -> tuple[U64, I64]:

@@ -54,7 +54,7 @@ _LEARNING = ("【日志源处于学习期，仅记录】", "[Source is learning:
 # Of an event, all that is looked at once it is known which rules it fits.
 _USED = ASKED | SUBJECT_COLUMNS | {
     "_micros", "_objects", "_day", "_local", "_hour", "_learning", "client_program", "path", "command", "verb", "working_day", "vendor_tier",
-    "days_left", "patient_keys",
+    "days_left", "patient_keys", "place_allowed",
 }  # fmt: skip
 _NOBODY = pl.Series("_subject", [], pl.UInt64)
 _HEARD = 3600.0  # a source that brought nothing for so long (by our clock) holds nothing up

@@ -59,8 +59,22 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
                 *past(**service(**HOME)),
                 query(**service(**AWAY, place_allowed=False)),
             ],
+            "a service account from neither of its two servers": [
+                *past(**service(**HOME)),
+                *past(-20, **service(**HOME | {"client_ip": "10.0.7.5"}, place_allowed=True)),
+                query(**service(**AWAY, place_allowed=False)),
+            ],
         },
         {
+            "a service begins at its second agreed server, with another program": [
+                *past(**service(**HOME)),
+                query(**service(**AWAY, place_allowed=True)),
+            ],
+            "a program that the service has at its agreed servers, from elsewhere": [
+                *past(**service(**HOME)),
+                *past(-20, **service(client_ip="10.0.7.5", client_program="Navicat", place_allowed=True)),
+                query(**service(**AWAY, place_allowed=False)),
+            ],
             "a new computer on the same floor, same program": [
                 *past(**HOME),
                 query(**HOME | {"client_ip": "10.0.0.77"}),
@@ -170,6 +184,15 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
             "a new computer in a known range": [*SYSTEM, query(client_ip="10.0.0.99")],
             "the log tells no address": [*SYSTEM, query(client_ip=None)],
             "it was refused": [*SYSTEM, query(action="login", client_ip="10.9.9.9", outcome="failed")],
+            "a range that the register names for the account": [
+                *SYSTEM,
+                query(**service(client_ip="10.9.9.9", place_allowed=True)),
+            ],
+            "behind the agreed address another one of its range": [
+                *SYSTEM,
+                query(-1440, **service(client_ip="10.9.9.9", place_allowed=True)),
+                query(client_ip="10.9.9.20"),
+            ],
         },
     ),
     "VND-07e": (
