@@ -10,7 +10,6 @@ from detectors.behaviour.tables import CELL, EVIDENCE, SUMS, merge_cells
 from detectors.panes import Pane
 from detectors.rules import Step
 from detectors.summary import first_who, objects, sums
-from parsers.events import TEXTS
 
 MAX_CELLS = 20_000  # of a rule
 _SHOWN = 5  # names of tables kept with an event
@@ -35,6 +34,9 @@ class Cells:
     def add(self, cells: pl.DataFrame) -> pl.DataFrame:
         """CELL rows of a batch; the same without evidence that cannot be among the first events any more."""
         shown = cells.get_column("evidence").is_not_null()
+        if not shown.any():
+            self._append(cells)
+            return cells
         told = cells.filter(shown).select("subject", "item", "day", "first_at", "evidence")
         keep = shown.to_numpy().copy()
         keep[keep] = [self._needs(*row) for row in told.iter_rows()]
@@ -113,20 +115,21 @@ def cells_of(events: pl.DataFrame, step: Step) -> pl.DataFrame:
     )
 
 
-def counted(events: pl.DataFrame) -> pl.DataFrame:
-    """CELL rows of whole days, with the number of events and their times alone: the first of them are told by other rows."""
-    return (
-        events.group_by("_subject", "_day")
-        .agg(
-            pl.col("_key").first(), pl.len().alias("events"), pl.col("_micros").min().alias("first_at"),
-            pl.col("_micros").max().alias("last_at"),
-        )
-        .rename({"_subject": "subject", "_day": "day", "_key": "key"})
-        .with_columns(item=pl.lit(0), parts=pl.lit([]), names=pl.lit([]))
-        .with_columns(pl.lit(0).alias(name) for name in SUMS if name != "events")
-        .with_columns(pl.lit(None, TEXTS).alias("evidence"), pl.lit(None, TEXTS).alias("first"))
-        .select(pl.col(name).cast(dtype) for name, dtype in CELL.items())
+def counted(events: pl.DataFrame, *also: str) -> pl.DataFrame:
+    """One row a subject and day (and `also`): CELL with the number of events and their times alone, and no evidence."""
+    told = {"events": pl.len(), "first_at": pl.col("_micros").min(), "last_at": pl.col("_micros").max()}
+    known = {"key": pl.col("_key").first(), **told}
+    whose = {"subject": "_subject", "day": "_day"}
+    return events.group_by(*also, *(pl.col(mine).alias(name) for name, mine in whose.items())).agg(**known).select(
+        *also,
+        *((pl.col(name) if name in known or name in whose else _NOTHING[name]).cast(dtype) for name, dtype in CELL.items()),
     )  # fmt: skip
+
+
+_NOTHING = {
+    name: pl.lit([] if name in ("parts", "names") else 0 if dtype.is_integer() else None).alias(name)
+    for name, dtype in CELL.items()
+}
 
 
 def pane_of(rows: list[dict[str, Any]]) -> Pane:

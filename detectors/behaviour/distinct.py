@@ -88,31 +88,32 @@ class Distinct(Kind):
             pl.struct("_subject", "_day", "patient_keys").hash(seed=1).alias("_seen"),
             pl.struct("_subject", "_day").hash(seed=2).alias("_whose"),
         )
-        self._show(hits)
+        touched = counted(hits, "_whose")
+        self._show(touched, hits)
         seen = hits["_seen"].to_numpy()
         fresh = hits.filter(pl.Series(~self.known.settled.holds(seen)))
         if fresh.height:
             self._learn(fresh)
             self.known.settled.put(fresh["_seen"].to_numpy())
-        touched = hits.select("_subject", "_day", "_whose").unique()
-        return touched["_subject"].filter(pl.Series(self._near(touched))).unique()
+        return touched["subject"].filter(pl.Series(self._near(touched))).unique()
 
-    def _show(self, hits: pl.DataFrame) -> None:
-        """Count the events of each day and keep the first of them."""
-        self.keep_cells(counted(hits))
+    def _show(self, counts: pl.DataFrame, hits: pl.DataFrame) -> None:
+        """Keep the counts of each day and its first events."""
         last = self._full.get(hits["_whose"].to_numpy())
         early = hits.filter(pl.Series((last == 0) | (hits["_micros"].to_numpy() <= last)))
         if early.is_empty():
+            self.keep_cells(counts.drop("_whose"))
             return
         first = early.sort("_stamp").group_by("_subject", "_day", maintain_order=True).head(EVIDENCE)
-        self.keep_cells(
-            cells_of(
-                first.with_columns(
-                    _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
-                ),
-                self.rule.steps[0],
-            ).with_columns(pl.lit(0, pl.Int64).alias(name) for name in SUMS)
+        first = first.with_columns(
+            _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
         )
+        uncounted = cells_of(first, self.rule.steps[0]).with_columns(pl.lit(0, pl.Int64).alias(name) for name in SUMS)
+        self.keep_cells(pl.concat([counts.drop("_whose"), uncounted]))
+        self._fill(first)
+
+    def _fill(self, first: pl.DataFrame) -> None:
+        """What is full now need not be looked at for later events."""
         places = first.select("_subject", "_day", "_whose").unique()
         limits = [self.cells.full_at(subject, 0, day) for subject, day in places.select("_subject", "_day").iter_rows()]
         full = places.with_columns(at=pl.Series(limits, dtype=pl.Int64)).drop_nulls("at")
@@ -160,7 +161,7 @@ class Distinct(Kind):
 
     def _near(self, touched: pl.DataFrame) -> Flags:
         """May a span that ends on the day reach a floor? Twice over, since what is estimated may also fall."""
-        subjects, on, whose = touched["_subject"].to_numpy(), days(touched["_day"]), touched["_whose"].to_numpy()
+        subjects, on, whose = touched["subject"].to_numpy(), days(touched["day"]), touched["_whose"].to_numpy()
         room = self._room.get(whose)
         new = room == 0
         today = np.zeros(len(subjects), np.int64)
