@@ -136,7 +136,9 @@ class Job(Model):
     places: Places = Field((), alias="from", description="addresses it runs from; none written: those of the account")
     window: Hours | None = Field(None, description="daily window; none written: at any time")
     objects: Texts | None = Field(None, description="tables or file paths; none written: any")
-    classes: tuple[DataClass, ...] | None = Field(None, description="classes of data; none written: any")
+    classes: tuple[DataClass, ...] | None = Field(
+        None, description="classes of data; none written: any, but for maintenance without objects none of patients"
+    )
     actions: tuple[Action, ...] | None = Field(None, description="instead of those of its kind")
     restrictions: tuple[Literal["point", "set", "range", "none"], ...] | None = Field(
         None, description="how reads of sensitive tables must be restricted; none written: in any way"

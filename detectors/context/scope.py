@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from config.register import Job, Scope, Ticket
-from detectors.context.activity import ALL, BIT, CLASS_BIT, mask, objects
+from detectors.context.activity import ALL, BIT, CLASS_BIT, CLASSES, mask, objects
 
 JOB_ACTIONS = {
     "export": ("read", "export", "other"),
@@ -17,6 +17,9 @@ JOB_ACTIONS = {
     "report": ("read", "other"),
     "transfer": ("upload", "download", "list", "rename", "folder", "permission", "other"),
 }
+# Upkeep that names neither tables nor classes shows no patient to anybody: analysing, checking, counting, clearing up.
+_OF_PATIENTS = ("identity", "contact", "clinical", "special", "lab", "image", "prescription", "credential")
+_UPKEEP = tuple(name for name in CLASSES if name not in _OF_PATIENTS)
 # What tools read to show tables and columns. Not what holds data or secrets: pg_authid, pg_stats, processes, mysql.user.
 METADATA = (
     r"(?i)\A(?:"
@@ -40,6 +43,7 @@ class Limits:
     classes: int = ALL
     objects: str | None = None
     programs: str | None = None
+    content: bool = False  # classes or objects are named: what nobody understood can't be held against them
     names_metadata: bool = (
         True  # false: what a program asks of the catalogue of the database need not be among the objects
     )
@@ -49,11 +53,14 @@ def limits_of(scope: Scope | Ticket | Job) -> Limits:
     actions = scope.actions
     if actions is None and isinstance(scope, Job):
         actions = JOB_ACTIONS[scope.kind]  # type: ignore[assignment]
+    content = scope.classes is not None or scope.objects is not None
+    upkeep = isinstance(scope, Job) and scope.kind == "maintenance" and not content
     return Limits(
         mask(actions, BIT),
-        mask(scope.classes, CLASS_BIT),
+        mask(_UPKEEP if upkeep else scope.classes, CLASS_BIT),
         objects_pattern(scope.objects),
         _pattern(scope.programs) if isinstance(scope, Scope) and scope.programs is not None else None,
+        content=content,
         names_metadata=not isinstance(scope, Ticket),
     )
 
@@ -67,7 +74,7 @@ def limits_frame(limits: Iterable[Limits]) -> pl.DataFrame:
             "allowed_actions": [row.actions for row in rows],
             "allowed_classes": [row.classes for row in rows],
             "textual": [row.objects is not None or row.programs is not None for row in rows],
-            "judges_content": [row.classes != ALL or row.objects is not None for row in rows],
+            "judges_content": [row.content for row in rows],
         },
         schema={
             "scope": pl.UInt32, "allowed_actions": pl.UInt32, "allowed_classes": pl.UInt32,

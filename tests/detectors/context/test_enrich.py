@@ -50,7 +50,7 @@ services:
   statistics: {accounts: [{system: pg, account: stat}, {system: pg, account: stat2}, {system: pg, account: stat3}], places: [198.51.100.31]}
   push: {accounts: [{system: ftp, account: bak, from: [198.51.100.20]}]}
 owners:
-  pg: {accounts: [{system: pg, account: postgres}]}
+  pg: {accounts: [{system: pg, account: postgres}, {system: pg, account: dba_upkeep}]}
 tickets:
   T1:
     person: zhang
@@ -63,6 +63,7 @@ tickets:
 jobs:
   dump: {kind: export, system: pg, account: bak, from: [198.51.100.20], window: {from: 02:00, to: 03:00}}
   cron: {kind: maintenance, system: pg, account: postgres, from: [local], window: {from: 02:00, to: 03:00}}
+  named_upkeep: {kind: maintenance, system: pg, account: dba_upkeep, objects: [patients]}
   monthly: {kind: report, system: pg, account: bi, aggregates: only}
   sample: {kind: report, system: pg, account: dba, max_rows: 50, restrictions: [range], aggregates: none, prescriber_and_drug: true}
   counted: {kind: report, system: pg, account: stat, prescriber_and_drug: true, approvals: [{from: 2026-11-16, to: 2026-11-17, requester: a, approver: b}, {from: 2026-11-20, to: 2026-11-20, requester: a, approver: b}]}
@@ -75,6 +76,7 @@ NIGHT = "2026-11-18 02:30"
 PATIENTS = {"reads": ["his.patients"], "output_classes": ["identity"], "restriction": "none"}
 DRUGS = {"reads": ["drug_dict"], "output_classes": ["drug"]}
 ZHANG = {"account": "zhang", "client_ip": "192.0.2.5"}
+OWNER = {"account": "postgres", "client_ip": "[local]"}
 LIN = {"account": "lin", "client_ip": "192.0.2.7"}
 BACKUP = {"account": "bak", "client_ip": "198.51.100.20"}
 DUMP = {**PATIENTS, "verb": "copy", "dump_tool": "pg_dump"}
@@ -233,7 +235,11 @@ CASES = [  # name, local time, what the event says, what context must say of it
     ("the backup account changes rows", NIGHT, {**BACKUP, "verb": "update", "writes": ["patients"]}, {"job": None, "approved": False}),
     ("the backup account grants", NIGHT, {**BACKUP, "privilege_change": True}, {"job": None, "approved": False}),
     ("what the backup account sends is not understood", NIGHT, {**BACKUP, "understood": "none"}, {"job": None, "approved": False}),
-    ("maintenance of the owner", NIGHT, {"account": "postgres", "client_ip": "[local]", "understood": "none", "command": "ANALYZE"}, {"job": "cron", "approved": True}),
+    ("maintenance of the owner", NIGHT, {**OWNER, "understood": "none", "command": "ANALYZE"}, {"job": "cron", "approved": True}),
+    ("maintenance counts patients", NIGHT, {**OWNER, "verb": "select", **PATIENTS, "output_classes": []}, {"job": "cron", "approved": True}),
+    ("maintenance reads a table without patients", NIGHT, {**OWNER, "verb": "select", **DRUGS}, {"job": "cron", "approved": True}),
+    ("maintenance reads patients", NIGHT, {**OWNER, "verb": "select", **PATIENTS}, {"job": None, "approved": False}),
+    ("maintenance of named tables reads them", NIGHT, {"account": "dba_upkeep", "verb": "select", **PATIENTS}, {"job": "named_upkeep", "approved": True}),
     ("a report of sums", WORK, {**REPORT, **PATIENTS, "aggregate_functions": ["sum"]}, {"job": "monthly", "approved": True}),
     ("a report of rows", WORK, {**REPORT, **PATIENTS}, {"job": None, "approved": False}),
     ("a report by prescriber and drug", WORK, {**REPORT, **PATIENTS, "aggregate_functions": ["sum"], "tongfang": True}, {"job": None, "approved": False}),
