@@ -80,7 +80,7 @@ class Cells:
     def of(self, subjects: pl.Series) -> pl.DataFrame:
         """Cells (CELL, one a subject, item and day) of some subjects, in order of subject and day."""
         wanted = pl.col("subject").is_in(subjects.implode())
-        found = merge_cells(pl.concat([part.filter(wanted) for part in (self._merged, *self._parts)]))
+        found = merge_cells(pl.concat([self._merged, *self._parts]).filter(wanted))
         return found.sort("subject", "day", "item")
 
     def all(self) -> pl.DataFrame:

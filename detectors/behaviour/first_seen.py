@@ -51,7 +51,10 @@ class FirstSeen(Kind):
         candidate = (_sums(new, counts) >= self._needed) & ~items["_agreed"].to_numpy()
         if not self.known.endless:  # what a late record could still change lies within the lateness bound
             candidate &= self._long_known(subjects, on) & ~items["_learning"].to_numpy()
-        self._show(hits, rows, self._found(items, flat, counts, candidate))
+        if candidate.any():
+            self._show(hits, rows, self._found(items, flat, counts, candidate))
+        else:
+            self.known.settled.put(hits["_place"].to_numpy())
         return self._touched(items, added)
 
     def _show(self, hits: pl.DataFrame, rows: pl.DataFrame, found: pl.DataFrame) -> None:
@@ -59,8 +62,6 @@ class FirstSeen(Kind):
         told = rows.join(found, on="_one", how="semi")["_place"].unique()
         of_news = hits["_place"].is_in(told.implode())
         self.known.settled.put(hits.filter(~of_news)["_place"].to_numpy())
-        if told.is_empty():
-            return
         events = hits.filter(of_news)
         news = self._unfolded(events).join(found, on="_one", maintain_order="left")
         self.add_cells(_together(events, news))
