@@ -16,8 +16,9 @@ from config.rulefiles import read_rules
 from detectors.alone import flagger
 from detectors.rules import Rule, compile_rules
 from monitor.assemble import read_site, site_rules
+from monitor.explained import render
 from monitor.workers import Workers
-from parsers.sql.explain import explain, render
+from parsers.sql.explain import explain
 from parsers.sql.facts import StatementFacts
 from parsers.sql.lexer import DIALECTS
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from config.catalogue import CLASS_A
 from config.register import Job, Scope, Ticket
 from detectors.context.activity import ALL, BIT, CLASS_BIT, CLASSES, mask, objects
 
@@ -18,8 +19,7 @@ JOB_ACTIONS = {
     "transfer": ("upload", "download", "list", "rename", "folder", "permission", "other"),
 }
 # Upkeep that names neither tables nor classes shows no patient to anybody: analysing, checking, counting, clearing up.
-_OF_PATIENTS = ("identity", "contact", "clinical", "special", "lab", "image", "prescription", "credential")
-_UPKEEP = tuple(name for name in CLASSES if name not in _OF_PATIENTS)
+_UPKEEP = tuple(name for name in CLASSES if name not in CLASS_A)
 # What tools read to show tables and columns. Not what holds data or secrets: pg_authid, pg_stats, processes, mysql.user.
 METADATA = (
     r"(?i)\A(?:"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from config.catalogue import load_catalogue
-from parsers.sql.explain import explain, render
+from config.catalogue import CLASSES, Role, load_catalogue
+from monitor.explained import render
+from parsers.sql.explain import explain
+from parsers.sql.understand import REASONS
 
 CATALOGUE = load_catalogue()
 KEYS = {
@@ -122,3 +124,27 @@ def test_it_reads_in_both_languages() -> None:
     assert "无限制" in chinese
     assert "tongfang" in english
     assert "prescriber, drug" in english
+
+
+def test_every_code_has_words_in_chinese() -> None:
+    """Codes are for machines; people read words, and classes by the names that messages use."""
+    base = one("SELECT name FROM patients")
+    codes = {
+        "reason": REASONS - {""},
+        "dangerous": {"os_command", "server_file", "sql_function", "link", "library", "backup", "unrestricted_write", "drop", "truncate", "delay"},
+        "injection": {"tautology", "union", "stacked", "delay", "comment", "dictionary"},
+        "output_classes": set(CLASSES),
+    }  # fmt: skip
+    for key, each in codes.items():
+        for code in each:
+            told = render(base | {key: code if key == "reason" else [code]}, "zh")
+            assert code not in told, code
+    by = [*get_args(Role), *CLASSES]
+    told = render(base | {"aggregate": {"functions": ["count"], "by": by}}, "zh")
+    assert not [code for code in by if code in told]
+
+
+def test_what_values_stand_for_is_told_with_their_column() -> None:
+    told = one("SELECT name FROM patients WHERE patient_id IN (1, 2, 3) LIMIT 5")
+    assert "患者标识 patient_id ×3, 最多行数" in render(told, "zh")
+    assert "patient key patient_id ×3, limit" in render(told, "en")
