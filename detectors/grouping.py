@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from detectors.matching import Different
+from detectors.matching import Different, Matcher, untold
 from detectors.panes import EVIDENCE, MEMBER_CAP, MEMBERS, PANES, SETS
 from detectors.rules import Line, Rule, Step
 from detectors.summary import ASKED, WHO, micros, objects, stamp, subjects, values
@@ -24,6 +24,7 @@ _LAST_SECOND = 253_402_000_000  # near the end of the year 9999, the last that a
 _EVEN = np.uint64(2**64 - 2)
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Grouping:
         self._lines = max((len(step.lines) for step in steps), default=0)
         self._widths = np.array([step.width for step in steps], np.int64)
         self._summed = np.array([step.step.amounts == "summed" for step in steps], np.bool_)
+        self._asked = [place for place, step in enumerate(steps) if step.step.amounts == "asked"]
+        self._untold = Matcher([untold(steps[place].step) for place in self._asked])
         self._alone = np.array([step.rule.kind == "single" for step in steps], np.bool_)
         self._subjects = list(dict.fromkeys(step.rule.subject for step in steps))
         self._subject = np.array([self._subjects.index(step.rule.subject) for step in steps], np.int64)
@@ -93,14 +96,15 @@ class Grouping:
         if pairs.is_empty():
             return None
         hits, steps, rows = _hits(acts.select(self._columns), pairs)
+        later = self._later(acts, pairs)
         codes, texts = self._keys(hits, steps, rows)
         known = codes >= 0
-        steps, rows, codes = steps[known], rows[known], codes[known]
+        steps, rows, codes, later = steps[known], rows[known], codes[known], later[known]
         if not len(steps):
             return None
         starts = self._starts(hits)(steps, rows)
         order = np.lexsort((rows, starts, codes, steps))
-        pairs_ = _Pairs(hits, steps[order], rows[order], codes[order], starts[order])
+        pairs_ = _Pairs(hits, steps[order], rows[order], codes[order], starts[order], later[order])
         sums = self._sums(pairs_)
         members, of_members, sizes = self._members(pairs_)
         measures = self._measures(pairs_, sums, sizes)
@@ -110,6 +114,26 @@ class Grouping:
         panes = pl.DataFrame([*head, *sums, *_lists(pairs_), self._amounts(steps, measures)]).select(*PANES)
         held = pl.DataFrame([series.gather(of_members) for series in head]).with_columns(members).select(*MEMBERS)
         return Groups(steps, pairs_.codes[pairs_.firsts], keys, starts, measures, panes, held, of_members)
+
+    def _later(self, acts: pl.DataFrame, pairs: pl.DataFrame) -> Flags:
+        """Of each pair: does its event only bring the amount of an act that is counted already?
+
+        An outcome does where the step sums amounts; and where the step asks for them, if it would fit without: then the
+        record of the act itself fitted.
+        """
+        steps, rows = (pairs.get_column(name).to_numpy().astype(np.int64) for name in ("step", "row"))
+        outcome = (acts.get_column("record_role") == "outcome").fill_null(value=False)
+        if not outcome.any():
+            return np.zeros(len(steps), np.bool_)
+        later = self._summed[steps]
+        if self._asked:
+            told = np.flatnonzero(outcome.to_numpy())
+            fitting = self._untold.matches(acts[told])
+            places = np.array(self._asked, np.int64)[fitting.get_column("step").to_numpy()]
+            fits = places * acts.height + told[fitting.get_column("row").to_numpy()]
+            later = later | np.isin(steps * acts.height + rows, fits)
+        only: Flags = later & outcome.to_numpy()[rows]
+        return only
 
     def _keys(self, hits: pl.DataFrame, steps: I64, rows: I64) -> tuple[I64, list[str]]:
         """The key of each pair as a place in a list of texts; -1 where nobody is named and somebody must be.
@@ -151,7 +175,7 @@ class Grouping:
         table = pairs.hits.select(expression.cast(pl.Int64).alias(name) for name, expression in values().items())
         numbers = table.to_numpy()[pairs.rows]
         later = table.columns.index("later")
-        numbers[:, later] *= self._summed[pairs.steps]
+        numbers[:, later] = pairs.later
         numbers[:, table.columns.index("rows_unknown")] -= (
             numbers[:, later] * numbers[:, table.columns.index("rows_told")]
         )
@@ -235,8 +259,9 @@ class Grouping:
 class _Pairs:
     """Pairs of a step and an event in order of group, then time."""
 
-    def __init__(self, hits: pl.DataFrame, steps: I64, rows: I64, codes: I64, starts: I64) -> None:
+    def __init__(self, hits: pl.DataFrame, steps: I64, rows: I64, codes: I64, starts: I64, later: Flags) -> None:
         self.hits = hits
+        self.later = later  # see `Grouping._later`
         self.steps, self.rows, self.codes, self.starts = steps, rows, codes, starts
         new = np.ones(len(steps), np.bool_)
         new[1:] = (steps[1:] != steps[:-1]) | (codes[1:] != codes[:-1]) | (starts[1:] != starts[:-1])

@@ -10,7 +10,7 @@ The answers are those of `expressions.expression`, which stays the meaning of a 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ CLASSES = 20_000  # classes whose answers are remembered
 TEXTS = 20_000  # texts whose answers are remembered
 LONGEST_TEXT = 500  # longer ones are remembered by a digest, so that they do not fill the memory
 _WORD = 64  # answers that fit into one column of a class
+_AMOUNTS = ("rows", "rows_kind", "bytes", "bytes_kind")
 _TRANSFERS = ("upload", "download", "delete", "rename", "mkdir", "rmdir", "chmod", "link", "list", "command")
 
 Bits = npt.NDArray[np.uint64]
@@ -52,6 +53,27 @@ def whole(step: Step) -> Tree:
         told = Either((Ask("rows", "present"), Ask("bytes", "present")))
         counted = Either((counted, All((Ask("record_role", "same", "outcome"), told))))
     return All((*categories.get(step.category, ()), counted, step.tree))
+
+
+def untold(step: Step) -> Step:
+    """The step as it is asked of a record that tells neither how much was moved nor how it ended."""
+    return replace(step, tree=_untold(step.tree))
+
+
+def _untold(tree: Tree) -> Tree:
+    if isinstance(tree, Not):
+        return Not(_untold(tree.part))
+    if isinstance(tree, All):
+        return All(tuple(_untold(part) for part in tree.parts))
+    if isinstance(tree, Either):
+        return Either(tuple(_untold(part) for part in tree.parts))
+    if tree.column in _AMOUNTS:
+        holds = tree.op == "missing"
+    elif tree.column == "outcome":
+        holds = tree.op == "present" or (tree.op == "same" and tree.value == "unknown")
+    else:
+        return tree
+    return All(()) if holds else Either(())
 
 
 class Matcher:

@@ -22,9 +22,10 @@ _HEAD: dict[str, pl.DataType] = {
 # What the store keeps: append-only, summed when read. No value of a patient in it: members are hashes.
 PANES: dict[str, pl.DataType] = _HEAD | {
     "events": pl.Int64(), "rows": pl.Int64(), "rows_told": pl.Int64(), "rows_estimated": pl.Int64(),
-    "rows_unknown": pl.Int64(), "bytes": pl.Int64(), "bytes_told": pl.Int64(), "approved": pl.Int64(),
-    "ticketed": pl.Int64(), "unresolved": pl.Int64(), "special": pl.Int64(), "first_at": pl.Int64(),
-    "last_at": pl.Int64(), "evidence": TEXTS, "first": TEXTS, "classes": TEXTS, "objects": TEXTS,
+    "rows_unknown": pl.Int64(), "bytes": pl.Int64(), "bytes_told": pl.Int64(), "bytes_estimated": pl.Int64(),
+    "failed": pl.Int64(), "keys_cut": pl.Int64(), "unapproved": pl.Int64(), "unticketed": pl.Int64(),
+    "unresolved": pl.Int64(), "special": pl.Int64(), "first_at": pl.Int64(), "last_at": pl.Int64(),
+    "evidence": TEXTS, "first": TEXTS, "classes": TEXTS, "objects": TEXTS,
     "amounts": pl.List(pl.Int64()),
 }  # fmt: skip
 MEMBERS: dict[str, pl.DataType] = _HEAD | {"line": pl.UInt8(), "members": pl.List(pl.UInt64())}
@@ -42,8 +43,11 @@ class Pane:
     rows_unknown: int = 0
     bytes: int = 0
     bytes_told: int = 0
-    approved: int = 0  # events of approved work
-    ticketed: int = 0  # events inside a ticket and its scope
+    bytes_estimated: int = 0
+    failed: int = 0  # events that were refused or failed
+    keys_cut: int = 0  # events that name more patients than are kept of them
+    unapproved: int = 0  # records of work that is not approved
+    unticketed: int = 0  # records outside any ticket and its scope
     unresolved: int = 0  # by a vendor without ticket, or by nobody the register knows
     special: int = 0  # that carry out a special category
     first_at: int = 0  # microseconds since the epoch
@@ -73,8 +77,8 @@ class Pane:
 
 
 _COUNTS = (
-    "events", "rows", "rows_told", "rows_estimated", "rows_unknown", "bytes", "bytes_told", "approved", "ticketed",
-    "unresolved", "special",
+    "events", "rows", "rows_told", "rows_estimated", "rows_unknown", "bytes", "bytes_told", "bytes_estimated", "failed",
+    "keys_cut", "unapproved", "unticketed", "unresolved", "special",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from detectors.findings import SEVERITIES, finding_id
 from detectors.panes import EVIDENCE, MEMBER_CAP, Pane
 from detectors.risk import Part, assess, weigh
-from detectors.rules import Rule
+from detectors.rules import Line, Rule
 from detectors.stories import story_id
 from detectors.windows import Found, Key
 
@@ -148,26 +148,36 @@ def rows_kind(total: Pane) -> str | None:
 
 
 def _why_zh(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
-    text = found.lead[0] + rule.block.why_zh.format_map(_words(rule, found))
-    amount = f"共{acts(found)}次"
+    text = found.lead[0] + _tried(rule, found)[0] + rule.block.why_zh.format_map(_words(rule, found))
+    failed = _some_failed(found)
+    amount = f"共{acts(found)}次" + (f"（其中{failed}次被拒绝或失败）" if failed else "")
     if found.total.rows_told:
         amount += f"，{'至少' if found.total.rows_unknown > 0 else ''}{found.total.rows}行"
     elif found.total.rows_unknown > 0:
         amount += "，行数未知（日志未记录）"
     if found.total.bytes_told:
-        amount += f"，{found.total.bytes}字节"
+        amount += (
+            f"，约{found.total.bytes}字节（估算）" if found.total.bytes_estimated else f"，{found.total.bytes}字节"
+        )
     return f"{text}{_steps(found, zone, ' → ', '；步骤：')}。{amount}。{arithmetic}。善意解释与核对：{rule.block.honest_zh}"
 
 
 def _why_en(rule: Rule, found: Found, arithmetic: str, zone: ZoneInfo) -> str:
-    text = found.lead[1] + rule.block.why_en.format_map(_words(rule, found))
-    amount = f"{acts(found)} event{'s' if acts(found) != 1 else ''}"
+    text = found.lead[1] + _tried(rule, found)[1] + rule.block.why_en.format_map(_words(rule, found))
+    failed = _some_failed(found)
+    amount = f"{acts(found)} event{'s' if acts(found) != 1 else ''}" + (
+        f" ({failed} refused or failed)" if failed else ""
+    )
     if found.total.rows_told:
         amount += f", {'at least ' if found.total.rows_unknown > 0 else ''}{found.total.rows} rows"
     elif found.total.rows_unknown > 0:
         amount += ", rows unknown (not in the log)"
     if found.total.bytes_told:
-        amount += f", {found.total.bytes} bytes"
+        amount += (
+            f", about {found.total.bytes} bytes (estimated)"
+            if found.total.bytes_estimated
+            else f", {found.total.bytes} bytes"
+        )
     return f"{text}{_steps(found, zone, ' then ', '; steps: ')}. {amount}. {arithmetic}. Honest reasons and how to check: {rule.block.honest_en}"
 
 
@@ -175,9 +185,8 @@ def _words(rule: Rule, found: Found) -> Mapping[str, object]:
     """Numbers that a rule's texts may name: {measured}, {threshold}, {events}, {minutes}."""
     # The last line is the one that tells most: `also` narrows what the first counts.
     line, measured = (rule.lines[-1], found.measured[-1]) if found.measured else (None, acts(found))
-    sketched = line is not None and line.measure == "distinct" and measured >= MEMBER_CAP
     return {
-        "measured": f"≈{measured}" if sketched else measured,
+        "measured": f"{_about(line, measured, found.total)}{measured}",
         "threshold": line.least if line else 1,
         "events": acts(found),
         "minutes": rule.timespan_seconds // 60,
@@ -185,11 +194,37 @@ def _words(rule: Rule, found: Found) -> Mapping[str, object]:
     }
 
 
+def _about(line: Line | None, measured: int, total: Pane) -> str:
+    """Whether a number is what it is, at least that, or about that."""
+    if line is None:
+        return ""
+    if line.measure == "distinct":
+        if line.field == "patient_keys" and total.keys_cut:
+            return "≥"
+        return "≈" if measured >= MEMBER_CAP else ""
+    if line.measure == "sum" and line.field == "rows":
+        return "≥" if total.rows_unknown > 0 else "≈" if total.rows_estimated else ""
+    return "≈" if line.measure == "sum" and total.bytes_estimated else ""
+
+
+_TRIED = ("【被拒绝或失败的尝试】", "[Tried, but refused or failed] ")
+
+
+def _tried(rule: Rule, found: Found) -> tuple[str, str]:
+    """What goes before a text that says something was done, where it was not. Rules that ask how an act ended say so themselves."""
+    return _TRIED if found.total.failed >= acts(found) and not rule.asks_outcome else ("", "")
+
+
+def _some_failed(found: Found) -> int:
+    """How many of the acts failed, where not all of them did."""
+    return found.total.failed if found.total.failed < acts(found) else 0
+
+
 def _steps(found: Found, zone: ZoneInfo, arrow: str, opening: str) -> str:
     if len(found.steps) < 2:
         return ""
     parts = []
-    for step in found.steps:
+    for step in sorted(found.steps, key=lambda step: step.first_at):
         where = dict(zip(_WHO, step.first, strict=True))
         at = moment(step.first_at).astimezone(zone).strftime("%m-%d %H:%M:%S")
         parts.append(f"{at} {where['system']} {where['account'] or ''} ({', '.join(step.objects[:5])})")

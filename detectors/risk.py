@@ -64,13 +64,13 @@ def assess(rule: Rule, total: Pane, weights: Iterable[Part] = ()) -> Risk:
     impact: list[Part] = []
     if total.unresolved and not rule.block.about_vendors:
         likelihood.append(Part(1, "厂商无工单或身份不明", "vendor without ticket, or nobody known"))
-    if total.ticketed == total.events:
+    if total.unticketed == 0:
         likelihood.append(Part(-1, "在批准的维护窗口内", "inside an approved window"))
     if total.rows_estimated:
         likelihood.append(Part(-1, "行数为估计", "rows are estimated"))
     if total.special or total.rows > MANY_ROWS:
         impact.append(Part(1, "特殊类别或超过10000行", "special category or more than 10,000 rows"))
-    return weigh(rule, likelihood, impact, approved=total.approved == total.events)
+    return weigh(rule, likelihood, impact, approved=total.unapproved == 0)
 
 
 def weigh(rule: Rule, likelihood: Iterable[Part], impact: Iterable[Part], *, approved: bool) -> Risk:
@@ -90,8 +90,12 @@ def _total(parts: list[Part]) -> int:
 
 
 def _sum_zh(parts: tuple[Part, ...], total: int) -> str:
-    return "".join(f"{part.points:+d}（{part.zh}）" for part in parts).removeprefix("+") + f"={total}"
+    text = "".join(f"{part.points:+d}（{part.zh}）" for part in parts).removeprefix("+")
+    plain = sum(part.points for part in parts)
+    return f"{text}={plain}" + ("" if plain == total else f"，{'最高' if plain > total else '最低'}{total}")
 
 
 def _sum_en(parts: tuple[Part, ...], total: int) -> str:
-    return " ".join(f"{part.points:+d} ({part.en})" for part in parts).removeprefix("+") + f" = {total}"
+    text = " ".join(f"{part.points:+d} ({part.en})" for part in parts).removeprefix("+")
+    plain = sum(part.points for part in parts)
+    return f"{text} = {plain}" + ("" if plain == total else f", at {'most' if plain > total else 'least'} {total}")

@@ -153,6 +153,11 @@ class Rule:
         return f"{self.id}@{blake2b(meaning.encode(), digest_size=4).hexdigest()}"
 
     @property
+    def asks_outcome(self) -> bool:
+        """Whether its conditions look at how an act ended."""
+        return any("outcome" in columns_of(step.tree) for step in self.steps)
+
+    @property
     def fields(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.field is not None)
 

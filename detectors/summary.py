@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from detectors.rules import Step
+from parsers.events import KEYS_KEPT
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WHO = ("account", "person", "vendor", "client_ip", "source", "site", "system", "format")
@@ -14,7 +15,7 @@ SPECIAL_CLASSES = ("special",)
 # The columns that the functions here look at.
 ASKED = frozenset({
     *WHO, "occurred_at", "event_id", "rows", "rows_kind", "bytes", "reads", "writes", "object_name", "file_shape", "output_classes",
-    "record_role", "ticket", "in_scope", "actor_kind", "approved",
+    "record_role", "ticket", "in_scope", "actor_kind", "approved", "outcome", "bytes_kind", "patient_key_count", "truncated",
 })  # fmt: skip
 
 
@@ -59,6 +60,8 @@ def tables() -> pl.Expr:
 def values() -> dict[str, pl.Expr]:
     """What one event adds to each count and sum of `windows.Pane`; `later`: it may only tell the amount of another."""
     kind = pl.col("rows_kind")
+    failed = (pl.col("outcome") == "failed").fill_null(value=False)
+    named = pl.col("patient_key_count")
     ticketed = pl.col("ticket").is_not_null() & pl.col("in_scope").fill_null(value=True)
     unresolved = ((pl.col("actor_kind") == "vendor") & pl.col("ticket").is_null()) | (pl.col("actor_kind") == "unknown")
     special = pl.any_horizontal(pl.col("output_classes").list.contains(name) for name in SPECIAL_CLASSES)
@@ -67,11 +70,15 @@ def values() -> dict[str, pl.Expr]:
         "rows": pl.col("rows").fill_null(0),
         "rows_told": pl.col("rows").is_not_null(),
         "rows_estimated": (kind == "estimated").fill_null(value=False),
-        "rows_unknown": (kind == "unknown").fill_null(value=False),
+        "rows_unknown": (kind == "unknown").fill_null(value=False) & ~failed,  # what failed gave no rows
         "bytes": pl.col("bytes").fill_null(0),
         "bytes_told": pl.col("bytes").is_not_null(),
-        "approved": pl.col("approved").fill_null(value=False),
-        "ticketed": ticketed,
+        "bytes_estimated": (pl.col("bytes_kind") == "estimated").fill_null(value=False),
+        "failed": failed,
+        # more patients than the event's keys: it names more than are kept, or its text was cut
+        "keys_cut": ((named > KEYS_KEPT) | (pl.col("truncated") & (named > 0))).fill_null(value=False),
+        "unapproved": ~pl.col("approved").fill_null(value=False),
+        "unticketed": ~ticketed,
         "unresolved": unresolved.fill_null(value=False),
         "special": special.fill_null(value=False),
     }

@@ -15,11 +15,11 @@ from pathlib import Path
 import polars as pl
 
 from monitor.errors import StartError
+from parsers.events import KEYS_KEPT
 from parsers.sql.masking import LONG_NUMBER, NUMBER, REST, mask
 
 TOKEN_BYTES = 12  # 96 bits: no collision within a hospital's lifetime, short enough to read aloud in part
 KEY_BYTES = 32
-MAX_KEYS_PER_EVENT = 1000  # of an IN list; the count stays exact in patient_key_count
 
 
 def load_key(path: Path) -> bytes:
@@ -79,7 +79,7 @@ class Protection:
 
     def tokenise(self, events: pl.DataFrame) -> pl.DataFrame:
         """Replace patient_keys by tokens and shift patient_key_number. Values are hashed once each, not once an event."""
-        keyed = events.select("event_id", pl.col("patient_keys").list.head(MAX_KEYS_PER_EVENT)).drop_nulls()
+        keyed = events.select("event_id", pl.col("patient_keys").list.head(KEYS_KEPT)).drop_nulls()
         shifted = events.with_columns(pl.col("patient_key_number") + self._shift)
         if keyed.is_empty():
             return shifted

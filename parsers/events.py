@@ -46,6 +46,7 @@ ACTIONS = frozenset(
         "gap",  # bytes that could not be read: written by a source, not a parser
     }
 )
+KEYS_KEPT = 1_000  # patient keys of an event that detection and store get; patient_key_count tells how many there are
 OUTCOMES = frozenset({"ok", "failed", "unknown"})
 RECORD_ROLES = frozenset(
     {

@@ -118,7 +118,7 @@ def cells_of(events: pl.DataFrame, step: Step) -> pl.DataFrame:
 def counted(events: pl.DataFrame, *also: str) -> pl.DataFrame:
     """One row a subject and day (and `also`): CELL with the number of events and their times alone, and no evidence."""
     told = {"events": pl.len(), "first_at": pl.col("_micros").min(), "last_at": pl.col("_micros").max()}
-    known = {"key": pl.col("_key").first(), **told}
+    known = {"key": pl.col("_key").first(), **told, **dict.fromkeys(("unapproved", "unticketed"), pl.len())}
     whose = {"subject": "_subject", "day": "_day"}
     return events.group_by(*also, *(pl.col(mine).alias(name) for name, mine in whose.items())).agg(**known).select(
         *also,

@@ -19,8 +19,8 @@ MOST = 24  # patients of a subject and day of which the hash is kept: the smalle
 SUMS: dict[str, pl.DataType] = {
     name: pl.Int64()
     for name in (
-        "events", "rows", "rows_told", "rows_estimated", "rows_unknown", "bytes", "bytes_told", "approved", "ticketed",
-        "unresolved", "special",
+        "events", "rows", "rows_told", "rows_estimated", "rows_unknown", "bytes", "bytes_told", "bytes_estimated", "failed",
+        "keys_cut", "unapproved", "unticketed", "unresolved", "special",
     )
 }  # fmt: skip
 CELL: dict[str, pl.DataType] = {
