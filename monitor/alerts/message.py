@@ -164,7 +164,7 @@ def text_of(message: Mapping[str, Any], rule: RuleText, names: Names, language: 
     if message["kind"] == "summary":
         lines.append(label(language, "summary"))
     parts = [
-        ("who", _who(message, names, language)),
+        ("who", _who(message, rule.subject, names, language)),
         ("where", _where(message, names, language)),
         ("when", _when(message, language)),
         ("what", label(language, "list").join(message["objects"])),
@@ -183,10 +183,18 @@ def text_of(message: Mapping[str, Any], rule: RuleText, names: Names, language: 
     return "\n".join(lines)
 
 
-def _who(message: Mapping[str, Any], names: Names, language: Language) -> str:
+def _who(message: Mapping[str, Any], subject: Sequence[str], names: Names, language: Language) -> str:
+    """`subject`: what all events have in common; of the rest the first event tells it, and others may differ."""
+
+    def told(column: str, text: str) -> str:
+        alone = message["events"] <= 1 or column in subject or (column == "account" and _is_account(subject, message))
+        return text if alone else label(language, "first").format(text)
+
     person = _named(message["person"], names) or (_holder(message, names, language) if message["account"] else "")
     account = (
-        f"{label(language, 'account')} {message['account']}" if message["account"] else label(language, "no_account")
+        told("account", f"{label(language, 'account')} {message['account']}")
+        if message["account"]
+        else label(language, "no_account")
     )
     parts = [
         person,
@@ -194,8 +202,13 @@ def _who(message: Mapping[str, Any], names: Names, language: Language) -> str:
         account,
     ]
     if message["client_ip"]:
-        parts.append(f"{label(language, 'from')} {message['client_ip']}")
+        parts.append(told("client_ip", f"{label(language, 'from')} {message['client_ip']}"))
     return label(language, "comma").join(part for part in parts if part)
+
+
+def _is_account(subject: Sequence[str], message: Mapping[str, Any]) -> bool:
+    """Whoever is no registered person is known by the account alone."""
+    return "who" in subject and not message["person"]
 
 
 def _holder(message: Mapping[str, Any], names: Names, language: Language) -> str:

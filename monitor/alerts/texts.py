@@ -22,6 +22,7 @@ class RuleText:
     matters_en: str = ""
     next_zh: str = ""
     next_en: str = ""
+    subject: tuple[str, ...] = ()  # columns in which all events of a finding are the same
 
     def honest(self, language: Language) -> str:
         return self.honest_zh if language == "zh" else self.honest_en
@@ -34,7 +35,7 @@ class RuleText:
 
 
 Texts = Mapping[str, RuleText]  # by rule id
-_TEXTS = tuple(field.name for field in fields(RuleText))
+_TEXTS = tuple(field.name for field in fields(RuleText) if field.name != "subject")
 
 
 class _Rule(Protocol):
@@ -42,11 +43,16 @@ class _Rule(Protocol):
     def id(self) -> str: ...
     @property
     def block(self) -> object: ...
+    @property
+    def subject(self) -> tuple[str, ...]: ...
 
 
 def rule_texts(rules: Iterable[_Rule]) -> dict[str, RuleText]:
     """The texts of compiled rules (`detectors.rules.Rule`), by rule id."""
-    return {rule.id: RuleText(**{name: getattr(rule.block, name) for name in _TEXTS}) for rule in rules}
+    return {
+        rule.id: RuleText(**{name: getattr(rule.block, name) for name in _TEXTS}, subject=rule.subject)
+        for rule in rules
+    }
 
 
 SEVERITIES: dict[Language, dict[str, str]] = {
@@ -81,6 +87,7 @@ LABELS: dict[Language, dict[str, str]] = {
         "unknown_person": "账号未对应到登记的人员",
         "no_account": "日志未记录账号",
         "from": "来自",
+        "first": "{}（首个事件）",
         "where": "何处",
         "source": "日志来源",
         "when": "何时",
@@ -120,6 +127,7 @@ LABELS: dict[Language, dict[str, str]] = {
         "unknown_person": "the account is not assigned to a registered person",
         "no_account": "the log names no account",
         "from": "from",
+        "first": "{} (of the first event)",
         "where": "Where",
         "source": "log source",
         "when": "When",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.findings import FAMILIES
 from monitor.alerts import texts
-from monitor.alerts.message import compose, entry, holder_key, shown_object, site_key, visible
+from monitor.alerts.message import compose, entry, holder_key, shown_object, site_key, text_of, visible
 from monitor.alerts.texts import Language, RuleText
 
 AT = datetime(2026, 11, 22, 18, 0, 1, 250_000, tzinfo=UTC)
@@ -181,3 +181,23 @@ def test_what_a_rule_says_goes_before_what_its_family_says() -> None:
     text = message(rule="TEN-05", family="TEN")["text"]
     assert "下一步：阻断传输" in text
     assert "为何重要：其他医院" in text
+
+
+@pytest.mark.parametrize(
+    ("subject", "events", "person", "account", "address"),
+    [
+        (("site", "system", "account"), 34, "zhang", "账号 vendor_wx_zhang，", "来自 192.168.66.13（首个事件）"),
+        (("site", "client_ip"), 34, "zhang", "账号 vendor_wx_zhang（首个事件）", "来自 192.168.66.13\n"),
+        (("site", "who"), 34, "zhang", "账号 vendor_wx_zhang（首个事件）", "来自 192.168.66.13（首个事件）"),
+        (("site", "who"), 34, None, "账号 vendor_wx_zhang，", "来自 192.168.66.13（首个事件）"),
+        (("site",), 1, "zhang", "账号 vendor_wx_zhang，", "来自 192.168.66.13\n"),
+    ],
+)
+def test_one_of_several_is_not_told_as_if_it_were_all(
+    subject: tuple[str, ...], events: int, person: str | None, account: str, address: str
+) -> None:
+    """An account or address that not all events share is that of the first one."""
+    rule = RuleText(subject=subject)
+    told = text_of(message(events=events, person=person), rule, {}, "zh")
+    assert account in told
+    assert address in told
