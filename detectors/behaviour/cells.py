@@ -9,7 +9,7 @@ import polars as pl
 from detectors.behaviour.tables import CELL, EVIDENCE, SUMS, merge_cells
 from detectors.panes import Pane
 from detectors.rules import Step
-from detectors.summary import first_who, objects, sums
+from detectors.summary import first_who, objects, stamp, sums
 
 MAX_CELLS = 20_000  # of a rule
 _SHOWN = 5  # names of tables kept with an event
@@ -101,7 +101,8 @@ def cells_of(events: pl.DataFrame, step: Step) -> pl.DataFrame:
         pl.col("output_classes").fill_null([]).alias("c"), objects().list.drop_nulls().list.head(_SHOWN).alias("o")
     )
     return (
-        events.with_columns((pl.col("_stamp") + " " + about.struct.json_encode()).alias("_evidence"))
+        events.with_columns(stamp())
+        .with_columns((pl.col("_stamp") + " " + about.struct.json_encode()).alias("_evidence"))
         .sort("_stamp")
         .group_by(*_SORTED, maintain_order=True)
         .agg(

@@ -104,7 +104,7 @@ class Distinct(Kind):
         if early.is_empty():
             self.keep_cells(counts.drop("_whose"))
             return
-        first = early.sort("_stamp").group_by("_subject", "_day", maintain_order=True).head(EVIDENCE)
+        first = early.sort("_micros", "event_id").group_by("_subject", "_day", maintain_order=True).head(EVIDENCE)
         first = first.with_columns(
             _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
         )

@@ -42,7 +42,7 @@ from detectors.matching import Matcher
 from detectors.report import finding
 from detectors.revisions import REVISIONS, Revisions
 from detectors.rules import SUBJECT_COLUMNS, Rule
-from detectors.summary import ASKED, WHO, acts_of, chosen, stamp
+from detectors.summary import ASKED, WHO, acts_of, chosen
 from detectors.windows import DAY, Found
 
 _KINDS: dict[type, Callable[..., Kind]] = {
@@ -199,10 +199,11 @@ class Behaviour:
             subject = self.rules[step].subject
             if subject not in named:
                 named[subject] = self._presences[subject].named(acts)
-            news = events[rows]
-            hits = acts[news].hstack(named[subject][news]).with_columns(stamp(), _place=pl.Series(hashed[rows]))
-            if (hits := hits.drop_nulls("_subject")).height:
-                yield step, hits
+            rows = rows[named[subject].get_column("_subject").is_not_null().to_numpy()[events[rows]]]
+            if len(rows):
+                news = events[rows]
+                place = pl.Series("_place", hashed[rows])
+                yield step, pl.DataFrame([*acts[news].get_columns(), *named[subject][news].get_columns(), place])
 
     def _unsettled(self, hashed: U64) -> I64:
         """Rows that nothing is known of."""
