@@ -229,7 +229,8 @@ def _events(told: pl.DataFrame) -> pl.DataFrame:
         client_ip=pl.when(kind == "login").then("login_ip").when(kind != "notice").then("ip_"),
         session=pl.when(pl.col("qid").is_not_null()).then(pl.concat_str("host", pl.lit(":"), "qid")),
         command=pl.when(kind != "notice").then(pl.col("daemon").str.to_uppercase()),
-        object_type=pl.when(recipient.is_not_null()).then(pl.lit("MAILBOX")),
+        # what refuses or gives up a mail may name no recipient, and its sender is no account either
+        object_type=pl.when(recipient.is_not_null() | gone).then(pl.lit("MAILBOX")),
         object_name=recipient,
         path=attachment,
         direction=pl.when(gone | header).then(pl.when(inside & delivery).then(pl.lit("in")).otherwise(pl.lit("out"))),

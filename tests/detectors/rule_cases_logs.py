@@ -220,7 +220,7 @@ ALSO: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         },
     ),
     "XFR-02": ({}, {"a read, then a mail to a colleague": [query(output_classes=P, restriction="none", rows=4000, **vendor()), transfer(9, **(MAIL | {"direction": "in", "file_shape": "archive"} | vendor()))]}),
-    "ACC-03": ({}, {"the sender of a mail is no account": [transfer(account_registered=False, actor_kind="unknown", **MAIL)]}),
+    "ACC-03": ({}, {"the sender of a mail is no account": [transfer(account_registered=False, actor_kind="unknown", **MAIL)], "nor of a mail that is refused for its size": [transfer(account_registered=False, actor_kind="unknown", outcome="failed", **(MAIL | {"object_name": None, "path": None, "file_shape": None, "bytes": None}))]}),
     "AUD-02": (
         {"users are excluded": [told("server_audit_excl_users set to '?'.")]},
         {"the plugin begins with the server": [told("logging started to the file /var/log/server_audit.log.")]},
