@@ -373,7 +373,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     ),
     "AUD-01": (
         {"the audit is switched off": [query(audit_change=True, verb="set")], "a vendor excludes itself": [query(audit_change=True, **vendor())]}
-        | {text: [query(audit_change=True, verb="alter", shape=text)] for text in ("alter system set log_connections = off", "alter system set pgaudit.log_rows = off")},
+        | {text: [query(audit_change=True, verb="alter", shape=text)] for text in ("alter system set log_connections = off", "alter system set pgaudit.log_rows = off", "set global server_audit_logging=on", "reset pgaudit.log")},
         {"an ordinary setting": [query(verb="set", shape="set work_mem='?'")], "the switch is only shown": [query(shape="select @@general_log")], "the log told twice": [query(audit_change=True, record_role="duplicate")]}
         | {"more is logged than before": [query(audit_change=True, verb="alter", shape="alter system set log_connections = on")]},
     ),
