@@ -460,6 +460,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
     "REC-03b": (
         {
             "a missing file, another's home, a forbidden folder": files(3, outcome="failed", bytes=None),
+            "files that are not there": files(3, outcome="failed", error_code="404", bytes=None),
             "deletes refused": files(4, action="delete", outcome="failed", bytes=None, direction=None),
         },
         {"one refusal": files(1, outcome="failed", bytes=None), "three broken transfers": files(3, outcome="failed", bytes=500, error_code="aborted")},
