@@ -149,11 +149,12 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         },
     ),
     "EXF-04b": (
-        {"ten pieces of four hundred rows by key": pieces(10), "pieces whose rows the log does not tell": pieces(8, rows=None, rows_kind="unknown")},
+        {"ten pieces of four hundred rows by key": pieces(10), "pieces whose rows the log does not tell": pieces(8, rows=None, rows_kind="unknown"), "a key range with an offset that stays": pieces(10, restriction="range", row_offset=0)},
         {
             "a work list refreshed with few rows": pieces(20, rows=12),
             "seven pieces": pieces(7),
             "ward lists without a bound": pieces(20, bound=None),
+            "pages by offset are another rule": [piece | {"row_offset": i * 400} for i, piece in enumerate(pieces(20, restriction="none"))],
         },
     ),
     "EXF-05": (
