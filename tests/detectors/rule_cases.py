@@ -420,6 +420,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {
             "a vendor alters a table": [query(verb="alter", schema_change=True, **vendor())],
             "the application's account makes a procedure": [query(verb="create", schema_change=True, **service())],
+            "a vendor makes a foreign server": [query(verb="create", schema_change=True, dangerous=["link"], shape="create server f_out foreign data wrapper postgres_fdw", **vendor())],
         },
         {
             "a vendor with a ticket": [query(verb="alter", schema_change=True, **vendor(ticket="T1"))],
@@ -441,10 +442,12 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         | {"a picture fills the log's limit before the condition": [query(verb="update", dangerous=["unrestricted_write"], truncated=True)]},
     ),
     "CHG-03b": (
-        {"a vendor drops a work table": [query(verb="drop", dangerous=["drop"], shape="drop table tmp_x", **vendor())], "a table dropped": [query(verb="drop", dangerous=["drop"])], "a table emptied": [query(verb="truncate", dangerous=["truncate"])]},
+        {"a vendor drops a work table": [query(verb="drop", dangerous=["drop"], shape="drop table tmp_x", **vendor())], "a table dropped": [query(verb="drop", dangerous=["drop"])], "a table emptied": [query(verb="truncate", dangerous=["truncate"])]}
+        | {f"more than an account: {text}": [query(verb="drop", dangerous=["drop"], shape=text)] for text in ("drop user his cascade", "drop user a; drop table patients", "drop owned by a")},
         {"a registered job": [query(verb="drop", dangerous=["drop"], **JOB)], "it was refused": [query(verb="drop", dangerous=["drop"], outcome="failed")]}
         | {f"a work table dropped: {text}": [query(verb="drop", dangerous=["drop"], shape=text)] for text in WORK_TABLES_DROPPED}
-        | {"a view holds no rows": [query(verb="drop", dangerous=["drop"], shape="drop view v_a")]},
+        | {"a view holds no rows": [query(verb="drop", dangerous=["drop"], shape="drop view v_a")]}
+        | {f"an account is another rule: {text}": [query(verb="drop", dangerous=["drop"], privilege_change=True, shape=text)] for text in ("drop user svc_tmp@'?',svc2@'?'", "DROP ROLE helper;")},
     ),
     "CHG-08": (
         {"twenty-five files deleted": files(25, action="delete", direction=None), "ten in nine minutes": files(10, every=1, action="delete", direction=None)},
