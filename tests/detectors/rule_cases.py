@@ -252,7 +252,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {"one table a hundred times": [query(i * 0.001, **UNTOLD_TEXT) for i in range(100)], "sixteen tables in a day": [query(i * 60, **UNTOLD_TEXT | {"object_name": f"his.t{i}"}) for i in range(16)]},
     ),
     "ACC-05b": (
-        {"the table of accounts is written": [query(reason="not_logged", verb=None, command="WRITE", object_name="mysql.global_priv")], "told as part of an act": [query(reason="not_logged", command="WRITE", object_name="mysql.db", record_role="part")]},
+        {"the table of accounts is written": [query(reason="not_logged", verb=None, command="WRITE", object_name="mysql.global_priv")], "told as part of an act": [query(reason="not_logged", command="WRITE", object_name="mysql.db", record_role="part")], "beside the record of its statement": [query(reason="not_logged", command="WRITE", object_name="mysql.db", record_role="part"), query(verb="grant")]},
         {"a table of the hospital": [query(reason="not_logged", command="WRITE", object_name="his.user")], "it is read": [query(reason="not_logged", command="READ", object_name="mysql.user")]},
     ),
     "EXF-13": (
@@ -293,6 +293,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {
             "the accounts of the server": [query(**UNTOLD_TEXT | {"command": "READ", "object_name": "mysql.global_priv"})],
             "the same of another server": [query(**UNTOLD_TEXT | {"object_name": "pg_catalog.pg_authid"}, **vendor())],
+            "beside the record of its statement": [query(**UNTOLD_TEXT | {"command": "READ", "object_name": "mysql.global_priv", "record_role": "part"}), query()],
         },
         {
             "statistics of the optimiser": [query(**UNTOLD_TEXT | {"command": "READ", "object_name": "mysql.table_stats"})],
