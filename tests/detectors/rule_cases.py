@@ -275,6 +275,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
             "all hashes read": [query(output_classes=["credential"], restriction="none", rows=200)],
             "all hashes in one row": [query(output_classes=["credential"], restriction="none", rows=1, aggregate_functions=["string_agg"])],
             "rows unknown": [query(output_classes=["credential", "staff"], restriction="range", rows=None, rows_kind="unknown")],
+            "stored connection secrets": [query(output_classes=["credential"], reads=["pg_subscription"], rows=None, rows_kind="unknown")],
         },
         {
             "the login function reads one row": [query(output_classes=["credential"], restriction="range", rows=1)],
