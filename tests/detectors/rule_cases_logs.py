@@ -83,6 +83,7 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {
             "a patient list to a mailbox outside": [transfer(**MAIL)],
             "an archive": [transfer(**(MAIL | {"path": "photos.zip", "file_shape": "archive"}))],
+            "one mail to two mailboxes": [transfer(**(MAIL | {"object_name": name})) for name in ("a@out.example", "b@out.example")],
             "twelve megabytes whose attachments the log does not name": [transfer(**(MAIL | {"path": None, "file_shape": None, "bytes": 12_000_000}))],
         },
         {
