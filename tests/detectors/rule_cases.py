@@ -363,8 +363,8 @@ CASES: dict[str, tuple[dict[str, list], dict[str, list]]] = {
         {"a registered name": failures(9), "the log-in succeeded": [login(account="x9", account_registered=False)], "no register was written yet": [login(account_registered=None, outcome="failed")]},
     ),
     "ACC-05": (
-        {"an account is made": [query(verb="create", privilege_change=True)], "a password is changed": [query(verb="alter", privilege_change=True)]},
-        {"a table is made": [query(verb="create", schema_change=True)], "a grant is another rule": [query(verb="grant", privilege_change=True)]},
+        {"an account is made": [query(verb="create", privilege_change=True)], "a password is changed": [query(verb="alter", privilege_change=True)], "an account made beside a user mapping": [query(verb="create", privilege_change=True, shape="create user mapping for a server b; create user z")]},
+        {"a user mapping is a link": [query(verb="create", privilege_change=True, dangerous=["link"], shape="create user mapping for a server b options(user'?',password'?')")], "a table is made": [query(verb="create", schema_change=True)], "a grant is another rule": [query(verb="grant", privilege_change=True)]},
     ),
     "PRV-01": (
         {"rights for everybody": [query(verb="grant", privilege_change=True)], "by a vendor": [query(verb="grant", privilege_change=True, **vendor())]},
