@@ -33,7 +33,8 @@ CLASSES = 20_000  # classes whose answers are remembered
 TEXTS = 20_000  # texts whose answers are remembered
 LONGEST_TEXT = 500  # longer ones are remembered by a digest, so that they do not fill the memory
 _WORD = 64  # answers that fit into one column of a class
-_AMOUNTS = ("rows", "rows_kind", "bytes", "bytes_kind")
+_AMOUNTS = ("rows", "bytes")
+_UNTOLD = ("rows_kind", "bytes_kind", "outcome")  # `unknown` in a record that is followed by an outcome
 _TRANSFERS = ("upload", "download", "delete", "rename", "mkdir", "rmdir", "chmod", "link", "list", "command")
 
 Bits = npt.NDArray[np.uint64]
@@ -69,7 +70,7 @@ def _untold(tree: Tree) -> Tree:
         return Either(tuple(_untold(part) for part in tree.parts))
     if tree.column in _AMOUNTS:
         holds = tree.op == "missing"
-    elif tree.column == "outcome":
+    elif tree.column in _UNTOLD:
         holds = tree.op == "present" or (tree.op == "same" and tree.value == "unknown")
     else:
         return tree

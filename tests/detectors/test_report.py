@@ -108,3 +108,17 @@ def test_the_arithmetic_adds_up(rules):
     finding = told(rules, "XFR-01", transfer(file_shape="dump", action="upload", output_classes=["special"], bytes=5))
     assert "5（规则）+1（特殊类别或超过10000行）=6，最高5" in finding["why_zh"]
     assert "5 (rule) +1 (special category or more than 10,000 rows) = 6, at most 5" in finding["why_en"]
+
+
+def test_an_end_that_alone_fits_is_an_act_of_its_own(rules):
+    """How many groups a count gave, nothing but its end tells: before that it is no read of the whole table."""
+    count = {
+        "output_classes": ["identity"], "restriction": "none", "reads": ["patients"], "aggregate_functions": ["count"],
+        "aggregate_by": ["department"],
+    }  # fmt: skip
+    acts = []
+    for number in range(3):
+        key = {"activity_key": f"a{number}"}
+        acts.append(query(number, **vendor(**count, **key, rows=None, rows_kind="unknown", outcome="unknown")))
+        acts.append(query(number + 0.5, **vendor(**count, **key, rows=900, rows_kind="known", record_role="outcome")))
+    assert told(rules, "EXF-01", *acts)["events"] == 3

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -151,13 +152,19 @@ def copied(store: Path, place: Path) -> Path:
     return place
 
 
+def days_of_the_run() -> set[str]:
+    """Dates that our own stamps bear, in any zone: a literal that happens to be one of them cannot be told from them."""
+    now = datetime.now(UTC)
+    return {(now + timedelta(days=days)).date().isoformat() for days in (-1, 0, 1)}
+
+
 def test_no_literal_of_any_log_rests_in_the_store(scanned: tuple[Path, Path], tmp_path: Path) -> None:
     config, store = scanned
     logs = config.parents[1] / "logs"
     files = [*sorted(DEMO.iterdir()), *sorted(SAMPLES.glob("*/*.log")), *sorted(logs.iterdir())]
     done = subprocess.run([HISWATCH, "events", "--config", config, *files], capture_output=True, check=True)
     wanted = secrets(json.loads(line) for line in done.stdout.split(b"\n") if line) - OURS
-    wanted = {text for text in wanted if not OF_THE_LOG.match(text)}
+    wanted = {text for text in wanted if not OF_THE_LOG.match(text)} - days_of_the_run()
     assert len(wanted) > 300
     assert leaks(copied(store, tmp_path / "store"), wanted | PLANTED) == []
 
