@@ -66,7 +66,7 @@ class Pane:
             self.first = other.first
         self.first_at = min(self.first_at, other.first_at) if self.evidence else other.first_at
         self.last_at = max(self.last_at, other.last_at) if self.evidence else other.last_at
-        for name in _COUNTS:
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.evidence = _smallest(self.evidence, other.evidence)
         self.classes = _smallest(self.classes, other.classes)
@@ -76,7 +76,7 @@ class Pane:
             self.amounts = [a + b for a, b in zip(mine, other.amounts, strict=True)]
 
 
-_COUNTS = (
+COUNTS = (
     "events", "rows", "rows_told", "rows_estimated", "rows_unknown", "bytes", "bytes_told", "bytes_estimated", "failed",
     "keys_cut", "unapproved", "unticketed", "unresolved", "special",
 )  # fmt: skip

@@ -10,6 +10,7 @@ from detectors.behaviour.tables import CELL, EVIDENCE, SUMS, merge_cells
 from detectors.panes import Pane
 from detectors.rules import Step
 from detectors.summary import first_who, objects, stamp, sums
+from parsers.events import TEXTS
 
 MAX_CELLS = 20_000  # of a rule
 _SHOWN = 5  # names of tables kept with an event
@@ -93,6 +94,12 @@ class Cells:
             self._merged = merge_cells(pl.concat([self._merged, *self._parts])).filter(pl.col("day") >= before)
             self._parts, self._waiting = [], 0
             self._kept = {place: kept for place, kept in self._kept.items() if place[2] >= before}
+
+
+# Of events whose cell is a whole day.
+WHOLE_DAY = {
+    "_item": pl.lit(0, pl.UInt64), "_parts": pl.lit([], pl.List(pl.UInt64)), "_names": pl.lit([], TEXTS),
+}  # fmt: skip
 
 
 def cells_of(events: pl.DataFrame, step: Step) -> pl.DataFrame:

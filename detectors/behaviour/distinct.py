@@ -16,7 +16,7 @@ import polars as pl
 
 from detectors.behaviour import norms
 from detectors.behaviour.blocks import Distinct as Block
-from detectors.behaviour.cells import cells_of, classes_of, counted
+from detectors.behaviour.cells import WHOLE_DAY, cells_of, classes_of, counted
 from detectors.behaviour.kind import Judged, Kind, Known, Places, by_bucket, days, hashes, peers_of, until
 from detectors.behaviour.marks import I64, SUBJECT, U64, Flags, Sorted
 from detectors.behaviour.sketches import Sketches, distinct
@@ -24,7 +24,6 @@ from detectors.behaviour.tables import EVIDENCE, SUMS
 from detectors.behaviour.volume import UNCOMPARED
 from detectors.rules import Rule
 from detectors.summary import WHO
-from parsers.events import TEXTS
 
 MONTH, QUARTER = 30, 90
 _SETTLED_DAYS = 3  # longer than records may be late
@@ -105,9 +104,7 @@ class Distinct(Kind):
             self.keep_cells(counts.drop("_whose"))
             return
         first = early.sort("_micros", "event_id").group_by("_subject", "_day", maintain_order=True).head(EVIDENCE)
-        first = first.with_columns(
-            _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
-        )
+        first = first.with_columns(**WHOLE_DAY)
         uncounted = cells_of(first, self.rule.steps[0]).with_columns(pl.lit(0, pl.Int64).alias(name) for name in SUMS)
         self.keep_cells(pl.concat([counts.drop("_whose"), uncounted]))
         self._fill(first)

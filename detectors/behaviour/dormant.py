@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from detectors.behaviour.blocks import Dormant as Block
+from detectors.behaviour.cells import WHOLE_DAY
 from detectors.behaviour.kind import Judged, Kind, Known, Places, by_bucket, days
 from detectors.behaviour.marks import I64, U64, Flags, mark
 from detectors.rules import Rule
-from parsers.events import TEXTS
 
 
 class Dormant(Kind):
@@ -32,11 +32,7 @@ class Dormant(Kind):
         rested = self._rested(itself, on) if not self.known.endless else ~self._active(itself, on)
         self.known.settled.put(seen["_place"].to_numpy()[~rested])
         back = hits.join(seen.filter(pl.Series(rested)).select("_place"), on="_place", how="semi")
-        self.add_cells(
-            back.with_columns(
-                _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
-            )
-        )
+        self.add_cells(back.with_columns(**WHOLE_DAY))
         return seen["_subject"].unique()
 
     def _active(self, itself: U64, on: I64) -> Flags:

@@ -10,19 +10,13 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from detectors.panes import COUNTS
 from parsers.events import TEXTS, UTC
 
 EVIDENCE = 5  # events that a cell keeps: the first ones
 MOST = 24  # patients of a subject and day of which the hash is kept: the smallest ones
 
-# Of a cell: sums (and the first and last time), named as in `windows.Pane`.
-SUMS: dict[str, pl.DataType] = {
-    name: pl.Int64()
-    for name in (
-        "events", "rows", "rows_told", "rows_estimated", "rows_unknown", "bytes", "bytes_told", "bytes_estimated", "failed",
-        "keys_cut", "unapproved", "unticketed", "unresolved", "special",
-    )
-}  # fmt: skip
+SUMS: dict[str, pl.DataType] = {name: pl.Int64() for name in COUNTS}  # of a cell, beside the first and last time
 CELL: dict[str, pl.DataType] = {
     "key": pl.String(),  # the subject, as the engine writes keys
     "subject": pl.UInt64(),

@@ -16,11 +16,11 @@ import polars as pl
 from detectors.behaviour import norms
 from detectors.behaviour.amounts import ROWS, Amounts
 from detectors.behaviour.blocks import Volume as Block
+from detectors.behaviour.cells import WHOLE_DAY
 from detectors.behaviour.kind import Judged, Kind, Known, Places, by_bucket, days, peers_of, until
 from detectors.behaviour.marks import I64, U64
 from detectors.risk import Part
 from detectors.rules import Rule
-from parsers.events import TEXTS
 
 UNCOMPARED = Part(-1, "没有足够的同类可比", "too few peers to compare with")
 
@@ -70,11 +70,7 @@ class Volume(Kind):
         )
         self._keep(added)
         late = self._forget_norms(int(added["day"].min()))  # type: ignore[arg-type]
-        self.add_cells(
-            self._judged(told).with_columns(
-                _item=pl.lit(0, pl.UInt64), _parts=pl.lit([], pl.List(pl.UInt64)), _names=pl.lit([], TEXTS)
-            )
-        )
+        self.add_cells(self._judged(told).with_columns(**WHOLE_DAY))
         held = self.amounts.of(added["subject"].to_numpy(), days(added["day"])) >= self.block.floor
         return pl.Series("_subject", np.union1d(added["subject"].to_numpy()[held], late))
 

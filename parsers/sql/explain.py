@@ -1,4 +1,4 @@
-"""`hiswatch explain`: what a text says, key by key, and in words. No literal of the text is echoed, so no credential either."""
+"""`hiswatch explain`: what a text says, key by key (in words: `monitor/explained.py`). No literal of the text is echoed, so no credential either."""
 
 from __future__ import annotations
 
